@@ -1,0 +1,98 @@
+//! The subscriptions of one tenant's endpoints, indexed by event type.
+
+use std::collections::HashMap;
+
+use super::types::{OPERATOR_EVENTS, is_operator_event};
+use super::{EventView, Subscription};
+
+/// Positions in `Routes::entries`.
+type Indexes = Vec<u32>;
+
+/// All subscriptions of one tenant, each with the key its owner knows it by.
+///
+/// An event looks at the endpoints that name its type, those that name one of its prefixes and those that want everything,
+/// and at no other. The patterns of one subscription are disjoint, so none is found twice.
+#[derive(Clone, Debug)]
+pub struct Routes<K> {
+    entries: Vec<(K, Subscription)>,
+    by_name: HashMap<Box<str>, Indexes>,
+    by_prefix: HashMap<Box<str>, Indexes>,
+    everything: Indexes,
+    /// One list for each of [`OPERATOR_EVENTS`], which `*` does not reach.
+    operator: [Indexes; OPERATOR_EVENTS.len()],
+}
+
+impl<K> Routes<K> {
+    /// Indexes the subscriptions.
+    pub fn new(entries: Vec<(K, Subscription)>) -> Self {
+        let mut routes = Self {
+            entries: Vec::new(),
+            by_name: HashMap::new(),
+            by_prefix: HashMap::new(),
+            everything: Vec::new(),
+            operator: Default::default(),
+        };
+        for (index, (_, subscription)) in entries.iter().enumerate() {
+            let index = u32::try_from(index).expect("a tenant has fewer than 4 billion endpoints");
+            routes.index(index, subscription);
+        }
+        routes.entries = entries;
+        routes
+    }
+
+    fn index(&mut self, index: u32, subscription: &Subscription) {
+        let types = &subscription.types;
+        for (list, event_type) in self.operator.iter_mut().zip(OPERATOR_EVENTS) {
+            if types.matches(event_type) {
+                list.push(index);
+            }
+        }
+        if types.any {
+            self.everything.push(index);
+            return;
+        }
+        for name in types.exact.iter().filter(|name| !is_operator_event(name)) {
+            self.by_name.entry(name.clone()).or_default().push(index);
+        }
+        for prefix in &types.prefixes {
+            self.by_prefix.entry(prefix.clone()).or_default().push(index);
+        }
+    }
+
+    /// Calls back once for each subscription that matches. Allocates nothing.
+    pub fn for_each_match(&self, event: &EventView<'_>, mut found: impl FnMut(&K)) {
+        let mut ask = |indexes: &Indexes| {
+            for index in indexes {
+                let (key, subscription) = &self.entries[*index as usize];
+                if subscription.filter_matches(event) {
+                    found(key);
+                }
+            }
+        };
+        if let Ok(operator) = OPERATOR_EVENTS.binary_search(&event.event_type) {
+            ask(&self.operator[operator]);
+            return;
+        }
+        if let Some(indexes) = self.by_name.get(event.event_type) {
+            ask(indexes);
+        }
+        if !self.by_prefix.is_empty() {
+            for (dot, _) in event.event_type.match_indices('.') {
+                if let Some(indexes) = self.by_prefix.get(&event.event_type[..=dot]) {
+                    ask(indexes);
+                }
+            }
+        }
+        ask(&self.everything);
+    }
+
+    /// How many subscriptions there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
