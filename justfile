@@ -38,7 +38,7 @@ schema:
 
 # write generated documents anew: signature vectors, API documentation
 docs-gen:
-    node docs/how-to/verify/vectors.mjs
+    docs/how-to/verify/vectors.py
     cargo doc --quiet --workspace --no-deps
 
 # the benchmark, release build: just bench drain --events 20000
