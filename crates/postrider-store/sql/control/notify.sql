@@ -1,0 +1,2 @@
+-- Knocks on a channel, without a payload.
+SELECT pg_notify($1, '')

@@ -1,0 +1,20 @@
+-- Cancels up to $3 open deliveries of a disabled or deleted endpoint, with the reason, in one paced batch. A delivery that is
+-- in flight keeps its lease's row until it is recorded; what is leased is left to its worker.
+-- Index: webhook_deliveries_open_due.
+WITH chosen AS MATERIALIZED (
+    SELECT d.id FROM postrider.webhook_deliveries_open d
+    WHERE d.endpoint_id = $1 AND (d.lease_owner IS NULL OR d.next_attempt_at <= (SELECT clock_timestamp()))
+    ORDER BY d.next_attempt_at
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM postrider.webhook_deliveries_open d USING chosen c WHERE d.id = c.id AND d.open
+    RETURNING d.*
+)
+INSERT INTO postrider.webhook_deliveries_closed
+    (id, endpoint_id, event_seq, event_created_at, closed_at, lease_owner, lease_no, last_duration_ms, attempts, replay, last_status,
+     open, status, tenant_id, reason, last_error, order_key)
+SELECT g.id, g.endpoint_id, g.event_seq, g.event_created_at, clock_timestamp(), NULL, g.lease_no + 1, g.last_duration_ms, g.attempts, g.replay,
+       g.last_status, false, 'cancelled', g.tenant_id, $2, g.last_error, g.order_key
+FROM gone g
+ON CONFLICT (id, open) DO NOTHING

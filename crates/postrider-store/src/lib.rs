@@ -1,0 +1,15 @@
+//! Every SQL statement of the daemon, one file each under `sql/<noun>/<verb>.sql`, typed in and out; and the migrations.
+//!
+//! Nothing outside this crate (and the producer library's one call) talks SQL. A statement file begins with the index
+//! that serves it; `tests/it/plans.rs` holds every hot one to that promise on empty, full and all-done tables.
+
+pub mod connect;
+pub mod db;
+mod error;
+pub mod migrations;
+mod statement;
+
+pub use connect::Connect;
+pub use db::{Db, Mode, Session};
+pub use error::{ErrorKind, StoreError};
+pub use statement::{ALL_STATEMENTS, Statement};

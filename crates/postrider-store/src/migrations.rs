@@ -1,0 +1,144 @@
+//! The schema: numbered SQL files in `migrations/`, embedded here, forward only.
+//!
+//! Applied by refinery under an advisory lock, so concurrent starts wait for each other. The history table is
+//! `postrider.schema_history`; people with a migration tool of their own take [`print()`]'s text, which fills it too.
+
+use std::fmt::Write as _;
+
+use tokio_postgres::Client;
+
+use crate::StoreError;
+
+mod embedded {
+    refinery::embed_migrations!("../../migrations");
+}
+
+const HISTORY: &str = "postrider.schema_history";
+/// The advisory lock that migrations hold: `(class, 0)`.
+const LOCK: &str = "SELECT pg_advisory_lock(1886352247, 0)";
+
+/// How the database's schema stands to this binary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SchemaState {
+    /// There is no Postrider schema.
+    Missing,
+    /// The schema is older: `postrider migrate up` brings it here.
+    Behind { version: i32, wanted: i32 },
+    /// Exactly what this binary was built for.
+    Current { version: i32 },
+    /// The schema is newer than this binary; it must not run.
+    Newer { version: i32, wanted: i32 },
+}
+
+/// One migration and whether the database has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    pub version: i32,
+    pub name: String,
+    /// When it was applied (RFC 3339), or `None`.
+    pub applied_on: Option<String>,
+}
+
+/// The version this binary needs.
+#[must_use]
+pub fn wanted() -> i32 {
+    embedded::migrations::runner().get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0)
+}
+
+/// Brings the schema to this binary's version; waits for another process that is doing so. Returns the names applied.
+///
+/// # Errors
+/// When a migration fails (nothing of it is kept), an applied one differs from ours, or the schema is newer than we are.
+pub async fn up(client: &mut Client) -> Result<Vec<String>, StoreError> {
+    const DOING: &str = "migrating the schema";
+    let pg = |error| StoreError::new(DOING, error);
+    client.batch_execute("SET lock_timeout = '5min'").await.map_err(pg)?;
+    client.batch_execute(LOCK).await.map_err(pg)?;
+    let applied = async {
+        if let SchemaState::Newer { version, wanted } = state(client).await? {
+            return Err(StoreError::other(DOING, format!("the schema is version {version}, this binary knows only {wanted}: use a newer binary")));
+        }
+        client.batch_execute("CREATE SCHEMA IF NOT EXISTS postrider").await.map_err(pg)?;
+        let mut runner = embedded::migrations::runner();
+        runner.set_migration_table_name(HISTORY);
+        let report = runner.run_async(client).await.map_err(|error| StoreError::other(DOING, chain(&error)))?;
+        Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
+    }
+    .await;
+    // The lock goes with the session too, so a failed unlock loses nothing.
+    client.batch_execute("SELECT pg_advisory_unlock(1886352247, 0); RESET lock_timeout").await.map_err(pg)?;
+    applied
+}
+
+/// How the database's schema stands to this binary.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn state(client: &Client) -> Result<SchemaState, StoreError> {
+    let wanted = wanted();
+    Ok(match list(client).await?.iter().filter(|m| m.applied_on.is_some()).map(|m| m.version).max() {
+        None => SchemaState::Missing,
+        Some(version) if version < wanted => SchemaState::Behind { version, wanted },
+        Some(version) if version > wanted => SchemaState::Newer { version, wanted },
+        Some(version) => SchemaState::Current { version },
+    })
+}
+
+/// Every migration this binary or the database knows, in order.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn list(client: &Client) -> Result<Vec<Migration>, StoreError> {
+    const DOING: &str = "reading the schema history";
+    let pg = |error| StoreError::new(DOING, error);
+    let exists = client.query_one("SELECT to_regclass('postrider.schema_history') IS NOT NULL", &[]).await.map_err(pg)?;
+    let mut all: Vec<Migration> = embedded::migrations::runner()
+        .get_migrations()
+        .iter()
+        .map(|m| Migration { version: m.version(), name: m.name().to_owned(), applied_on: None })
+        .collect();
+    if exists.get::<_, bool>(0) {
+        let rows = client.query("SELECT version, name, applied_on FROM postrider.schema_history ORDER BY version", &[]).await.map_err(pg)?;
+        for row in rows {
+            let (version, name, applied_on) = (row.get::<_, i32>(0), row.get::<_, String>(1), row.get::<_, Option<String>>(2));
+            match all.iter_mut().find(|m| m.version == version) {
+                Some(known) => known.applied_on = applied_on,
+                None => all.push(Migration { version, name, applied_on }),
+            }
+        }
+    }
+    all.sort_by_key(|m| m.version);
+    Ok(all)
+}
+
+/// All migrations as one SQL script that also fills the history, for people who run their own migration tool.
+#[must_use]
+pub fn print() -> String {
+    let mut script = String::from(
+        "CREATE SCHEMA IF NOT EXISTS postrider;\n\
+         CREATE TABLE IF NOT EXISTS postrider.schema_history (version int4 PRIMARY KEY, name varchar(255), applied_on varchar(255), checksum varchar(255));\n",
+    );
+    let mut migrations = embedded::migrations::runner().get_migrations().clone();
+    migrations.sort_by_key(refinery::Migration::version);
+    for migration in &migrations {
+        let (version, name) = (migration.version(), migration.name());
+        let _ = write!(
+            script,
+            "\n-- V{version}__{name}\n{}\nINSERT INTO postrider.schema_history (version, name, applied_on, checksum) VALUES \
+             ({version}, '{name}', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '{}');\n",
+            migration.sql().unwrap_or_default(),
+            migration.checksum()
+        );
+    }
+    script
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    text
+}
