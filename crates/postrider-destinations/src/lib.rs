@@ -1,0 +1,20 @@
+//! Envelope to request, the guarded HTTP client, answer to outcome.
+//!
+//! An [`EndpointTarget`] is prepared once per endpoint; [`webhook_request`] builds and signs one attempt's request;
+//! [`Client::send`] resolves, judges, connects, posts and returns an `Answer`, which `postrider_core::retry` decides upon.
+//! Nothing here knows the database, and nothing is ever sent to an address that was not judged just before.
+
+mod classify;
+mod client;
+mod connector;
+mod dns;
+mod origin;
+mod request;
+mod response;
+mod stream;
+mod tls;
+
+pub use client::{Client, ClientConfig, ClientError};
+pub use dns::Dns;
+pub use request::{Capture, EndpointTarget, OutgoingRequest, Webhook, webhook_request};
+pub use tls::TlsError;

@@ -1,0 +1,137 @@
+//! Reads an answer as far as it is worth reading.
+//!
+//! Keeps some headers and the beginning of the body, as bytes and undecoded; reads a little more so that the connection can
+//! be used again; never waits beyond the attempt's deadline. [`crate::client`] makes the `Answer` of it.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName};
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use postrider_core::answer::BODY_LIMIT;
+use tokio::time::Sleep;
+
+/// A body up to this long is read to its end, because a new connection costs more. A longer one is cut.
+const DRAIN_LIMIT: usize = 64 * 1024;
+
+/// Of the headers (at most 100 lines, hyper's limit), so many bytes are kept.
+const HEADER_BYTES: usize = 8 * 1024;
+
+/// What a receiver tells us in a header; it counts on every answer, also where nothing else of the answer is kept.
+static INSTRUCTION: HeaderName = HeaderName::from_static("webhook-delivery");
+
+/// The receiver's instruction alone, if there is one.
+pub(crate) fn keep_instruction(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    let found = headers.get(&INSTRUCTION);
+    found
+        .map(|value| (INSTRUCTION.as_str().to_owned(), value.as_bytes().to_vec()))
+        .into_iter()
+        .collect()
+}
+
+/// The headers in their order, until `HEADER_BYTES` are full.
+pub(crate) fn keep_headers(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    let mut room = HEADER_BYTES;
+    let mut kept = Vec::with_capacity(headers.len());
+    for (name, value) in headers {
+        let size = name.as_str().len() + value.len();
+        if size > room {
+            break;
+        }
+        room -= size;
+        kept.push((name.as_str().to_owned(), value.as_bytes().to_vec()));
+    }
+    kept
+}
+
+/// Reads a body to its end, its limit, its failure or the deadline, whatever comes first. The beginning is returned: a
+/// status that has arrived counts, however its body ends.
+pub(crate) async fn read_body<B>(mut body: B, mut deadline: Pin<&mut Sleep>, keep: usize) -> Vec<u8>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let keep = keep.min(BODY_LIMIT);
+    let mut kept = Vec::new();
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    // What will be cut anyway is not drained: the part to keep is all there is to gain.
+    let enough = if announced > DRAIN_LIMIT { keep } else { DRAIN_LIMIT };
+    let mut seen = 0;
+    while seen < enough && !body.is_end_stream() {
+        let frame = tokio::select! {
+            biased;
+            frame = body.frame() => frame,
+            () = deadline.as_mut() => break,
+        };
+        let Some(Ok(frame)) = frame else { break };
+        let Ok(data) = frame.into_data() else { break };
+        seen += data.len();
+        let more = data.len().min(keep - kept.len());
+        kept.extend_from_slice(&data[..more]);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::HeaderValue;
+    use http_body_util::{Full, StreamBody};
+    use hyper::body::Frame;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    async fn kept(body: impl Body<Data = Bytes> + Unpin, keep: usize) -> usize {
+        let deadline = std::pin::pin!(sleep(Duration::from_secs(15)));
+        read_body(body, deadline, keep).await.len()
+    }
+
+    fn endless(
+        chunk: usize,
+    ) -> (impl Body<Data = Bytes> + Unpin, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+        let read = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counter = std::sync::Arc::clone(&read);
+        let chunks = std::iter::repeat_with(move || {
+            counter.fetch_add(chunk, std::sync::atomic::Ordering::Relaxed);
+            Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from(vec![0; chunk])))
+        });
+        (StreamBody::new(futures_util::stream::iter(chunks)), read)
+    }
+
+    #[tokio::test]
+    async fn the_first_4_kib_are_kept() {
+        assert_eq!(kept(Full::new(Bytes::from(vec![1; 10])), BODY_LIMIT).await, 10);
+        assert_eq!(kept(Full::new(Bytes::from(vec![1; 50_000])), BODY_LIMIT).await, BODY_LIMIT);
+        assert_eq!(kept(Full::new(Bytes::from(vec![1; 50_000])), 0).await, 0);
+    }
+
+    #[tokio::test]
+    async fn an_endless_body_is_cut_after_64_kib() {
+        let (body, read) = endless(1000);
+        assert_eq!(kept(body, BODY_LIMIT).await, BODY_LIMIT);
+        assert_eq!(read.load(std::sync::atomic::Ordering::Relaxed), 66_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_comes_ends_at_the_deadline() {
+        let silent = StreamBody::new(futures_util::stream::pending::<
+            Result<Frame<Bytes>, std::convert::Infallible>,
+        >());
+        assert_eq!(kept(silent, BODY_LIMIT).await, 0);
+    }
+
+    #[test]
+    fn headers_are_kept_in_order_until_they_are_too_many_bytes() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-first", HeaderValue::from_bytes(b"\xff").unwrap());
+        headers.append("x-second", HeaderValue::from_static("2"));
+        headers.append("x-huge", HeaderValue::try_from("h".repeat(HEADER_BYTES)).unwrap());
+        let kept = keep_headers(&headers);
+        assert_eq!(
+            kept,
+            [("x-first".to_owned(), vec![0xff]), ("x-second".to_owned(), b"2".to_vec())]
+        );
+    }
+}
