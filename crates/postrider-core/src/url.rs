@@ -213,9 +213,11 @@ fn check_path(path: &str) -> Result<(), InputError> {
 
 /// The host as written, brackets included, and what follows the colon.
 fn split_port(authority: &str) -> Result<(&str, Option<&str>), InputError> {
-    let host_end = match authority.find(']') {
-        Some(bracket) if authority.starts_with('[') => bracket + 1,
-        _ => authority.find(':').unwrap_or(authority.len()),
+    let host_end = if authority.starts_with('[') {
+        let bracket = authority.find(']');
+        bracket.ok_or_else(|| refused("url.host", "the bracket of the address is not closed"))? + 1
+    } else {
+        authority.find(':').unwrap_or(authority.len())
     };
     let (host, rest) = authority.split_at(host_end);
     if rest.is_empty() {

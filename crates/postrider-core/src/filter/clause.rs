@@ -115,7 +115,7 @@ impl Reader {
             if name.starts_with('$') {
                 return Err(unsupported(pointer));
             }
-            let values = self.list(&pointer, list, |item| Scalar::from_value(item))?;
+            let values = self.list(&pointer, list, Scalar::from_value)?;
             self.attribute(name, values);
         }
         Ok(())

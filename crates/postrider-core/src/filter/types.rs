@@ -3,6 +3,8 @@
 //! Compiling makes the patterns of a set disjoint: no event type matches two of them. That lets [`super::Routes`] find an
 //! endpoint at most once without remembering whom it found.
 
+use postrider_event::EventType;
+
 use super::{FilterError, MAX_VALUES};
 use crate::input::shown;
 
@@ -18,8 +20,6 @@ pub const OPERATOR_EVENTS: [&str; 8] = [
     "endpoint.recovered",
     "endpoint.updated",
 ];
-
-const MAX_TYPE_BYTES: usize = 128;
 
 /// Whether this is an event about Postrider's own work.
 pub fn is_operator_event(event_type: &str) -> bool {
@@ -95,20 +95,11 @@ fn parse(pattern: &str) -> Option<Pattern<'_>> {
         return Some(Pattern::Any);
     }
     let name = pattern.strip_suffix(".*").unwrap_or(pattern);
-    if pattern.len() > MAX_TYPE_BYTES || !is_event_type(name) {
-        return None;
-    }
+    EventType::parse(name).ok()?;
     if name.len() == pattern.len() {
         Some(Pattern::Exact(name))
     } else {
         // With the dot, so that `email.*` does not take `emails.sent`.
         Some(Pattern::Prefix(&pattern[..=name.len()]))
     }
-}
-
-fn is_event_type(name: &str) -> bool {
-    name.split('.').all(|segment| {
-        !segment.is_empty()
-            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    })
 }

@@ -32,15 +32,13 @@ pub fn retry_after(answer: &Answer, now: Timestamp) -> Option<Duration> {
         // Only a number too large for u64 fails here.
         Duration::from_secs(text.parse().unwrap_or(u64::MAX))
     } else {
-        Duration::try_from(http_date(text)?.duration_since(now)).ok()?
+        // Compared as UTC dates, because the last two days of the year 9999, a favourite for "never", are no Timestamp.
+        let date = http_date(text)?;
+        Duration::try_from(date.duration_since(now.to_zoned(TimeZone::UTC).datetime())).ok()?
     };
     (!wait.is_zero()).then_some(wait.min(RETRY_AFTER_CEILING))
 }
 
-fn http_date(text: &str) -> Option<Timestamp> {
-    DATES
-        .iter()
-        .find_map(|format| DateTime::strptime(format, text).ok())
-        .and_then(|date| date.to_zoned(TimeZone::UTC).ok())
-        .map(|date| date.timestamp())
+fn http_date(text: &str) -> Option<DateTime> {
+    DATES.iter().find_map(|format| DateTime::strptime(format, text).ok())
 }
