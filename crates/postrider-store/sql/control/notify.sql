@@ -1,2 +1,2 @@
--- Knocks on a channel, without a payload.
-SELECT pg_notify($1, '')
+-- Knocks on channel $1; $2 is empty but for the canary's token.
+SELECT pg_notify($1, $2)

@@ -1,0 +1,298 @@
+//! Deliveries that are owed: leasing what is due, recording what came back.
+//! Reads and writes `webhook_deliveries_open`; writes `webhook_deliveries_closed` and `webhook_attempts`.
+//! Every write names the lease it acts under (`lease_owner`, `lease_no`); what a newer lease took over is not touched.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::future::join4;
+use jiff::Timestamp;
+use postrider_core::ids::{DeliveryId, EndpointId};
+use postrider_core::status::{DeliveryStatus, ErrorClass};
+use uuid::Uuid;
+
+use crate::statement::{ATTEMPTS_INSERT, DELIVERIES_CLOSE, DELIVERIES_DUE, DELIVERIES_PULL, DELIVERIES_RELEASE, DELIVERIES_RESCHEDULE};
+use crate::{Db, Session, StoreError};
+
+/// What is sent: shared by all deliveries of an event.
+#[derive(Debug)]
+pub struct EventPayload {
+    /// The event's id, sent as `webhook-id`.
+    pub id: String,
+    pub envelope: Bytes,
+    pub traceparent: Option<String>,
+    /// Not delivered by then: the delivery ends as `expired`.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A delivery that belongs to this worker until its lease ends.
+#[derive(Debug, Clone)]
+pub struct LeasedDelivery {
+    pub id: DeliveryId,
+    pub endpoint: EndpointId,
+    pub lease_no: i32,
+    /// Attempts made before this lease.
+    pub attempts: u16,
+    /// `None`: the body is gone, nothing can be sent any more.
+    pub event: Option<Arc<EventPayload>>,
+    /// From before the leasing statement was sent; the lease certainly holds until `leased_at` + lease time.
+    pub leased_at: Instant,
+}
+
+/// Leases up to `limit` due deliveries of one endpoint for `owner`.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn pull(db: &Db, endpoint: EndpointId, limit: usize, owner: i64, lease: Duration) -> Result<Vec<LeasedDelivery>, StoreError> {
+    let mut session = db.session().await?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let leased_at = Instant::now();
+    let rows = session.query(&DELIVERIES_PULL, &[&endpoint.0, &limit, &owner, &seconds(lease)]).await?;
+    Ok(rows
+        .iter()
+        .map(|row| LeasedDelivery {
+            id: DeliveryId(row.get(0)),
+            endpoint,
+            lease_no: row.get(1),
+            attempts: u16::try_from(row.get::<_, i16>(2)).unwrap_or(0),
+            event: row.get::<_, Option<String>>(4).map(|id| {
+                Arc::new(EventPayload {
+                    id,
+                    envelope: Bytes::copy_from_slice(row.get::<_, &str>(5).as_bytes()),
+                    traceparent: row.get(6),
+                    expires_at: row.get(7),
+                })
+            }),
+            leased_at,
+        })
+        .collect())
+}
+
+/// When each endpoint that has open deliveries is next due; zero if it is due now.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn due(db: &Db) -> Result<Vec<(EndpointId, Duration)>, StoreError> {
+    let rows = db.session().await?.query(&DELIVERIES_DUE, &[]).await?;
+    Ok(rows.iter().map(|row| (EndpointId(row.get(0)), Duration::try_from_secs_f64(row.get(1)).unwrap_or(Duration::ZERO))).collect())
+}
+
+/// The end of a delivery.
+#[derive(Debug, Clone)]
+pub struct Close {
+    pub id: DeliveryId,
+    pub lease_no: i32,
+    /// Attempts made in all.
+    pub attempts: u16,
+    pub status: DeliveryStatus,
+    pub reason: Option<&'static str>,
+    pub http_status: Option<u16>,
+    pub duration: Option<Duration>,
+    pub error: Option<ErrorClass>,
+}
+
+/// Another attempt is owed.
+#[derive(Debug, Clone)]
+pub struct Reschedule {
+    pub id: DeliveryId,
+    pub lease_no: i32,
+    /// Attempts made in all.
+    pub attempts: u16,
+    pub after: Duration,
+    pub http_status: Option<u16>,
+    pub duration: Duration,
+    pub error: Option<ErrorClass>,
+}
+
+/// One request made, for the history.
+#[derive(Debug, Clone)]
+pub struct AttemptRecord {
+    pub delivery: DeliveryId,
+    pub endpoint: EndpointId,
+    pub started_at: Timestamp,
+    pub duration: Duration,
+    /// 1 for the first.
+    pub attempt: u16,
+    pub http_status: Option<u16>,
+    /// `delivered`, `retry`, `exhausted` or `rejected`.
+    pub outcome: &'static str,
+    pub error: Option<ErrorClass>,
+    pub peer: Option<IpAddr>,
+    /// `name: value` lines as received.
+    pub headers: Vec<u8>,
+    pub body: Vec<u8>,
+}
+
+/// What a flush of the recorder writes, each part in delivery-id order.
+#[derive(Debug, Default, Clone)]
+pub struct Records {
+    pub closes: Vec<Close>,
+    pub reschedules: Vec<Reschedule>,
+    pub attempts: Vec<AttemptRecord>,
+}
+
+/// What became of [`Records`].
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    pub closed: u64,
+    pub rescheduled: u64,
+    /// Their lease had been lost; a newer one owns them.
+    pub lost: u64,
+    /// Closed twice: must never happen, an alarm.
+    pub doubled: u64,
+}
+
+impl Records {
+    /// Nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.closes.is_empty() && self.reschedules.is_empty() && self.attempts.is_empty()
+    }
+
+    /// How many outcomes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.closes.len() + self.reschedules.len()
+    }
+}
+
+/// Writes outcomes: one transaction, one statement for each kind, pipelined.
+///
+/// # Errors
+/// When a statement or the commit fails; nothing is written then.
+pub async fn record(db: &Db, owner: i64, records: &Records) -> Result<Recorded, StoreError> {
+    let mut session = db.session().await?;
+    if records.reschedules.is_empty() && records.attempts.is_empty() {
+        let rows = session.query(&DELIVERIES_CLOSE, &CloseColumns::of(&records.closes).params(&owner)).await?;
+        return Ok(tally(records, &rows, 0));
+    }
+    for statement in [&DELIVERIES_CLOSE, &DELIVERIES_RESCHEDULE, &ATTEMPTS_INSERT] {
+        session.prepare(statement).await?;
+    }
+    session.begin().await?;
+    let closes = CloseColumns::of(&records.closes);
+    let (closed, rescheduled, inserted, committed) = join4(
+        close(&session, &closes, &owner),
+        reschedule(&session, &records.reschedules, owner),
+        attempts(&session, &records.attempts),
+        session.commit_pipelined(),
+    )
+    .await;
+    if committed.is_ok() {
+        session.committed();
+    }
+    let (rows, rescheduled) = (closed?, rescheduled?);
+    inserted?;
+    committed?;
+    Ok(tally(records, &rows, rescheduled))
+}
+
+/// Gives leases back unused; how many were still ours.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn release(db: &Db, owner: i64, leases: &[(DeliveryId, i32)]) -> Result<u64, StoreError> {
+    let ids: Vec<Uuid> = leases.iter().map(|(id, _)| id.0).collect();
+    let lease_nos: Vec<i32> = leases.iter().map(|(_, lease_no)| *lease_no).collect();
+    let mut session = db.session().await?;
+    session.begin().await?;
+    let released = session.execute(&DELIVERIES_RELEASE, &[&ids, &lease_nos, &owner]).await?;
+    session.commit().await?;
+    Ok(released)
+}
+
+fn tally(records: &Records, close_rows: &[tokio_postgres::Row], rescheduled: u64) -> Recorded {
+    let (closed, kept) = close_rows
+        .first()
+        .map_or((0, 0), |row| (u64::try_from(row.get::<_, i64>(0)).unwrap_or(0), u64::try_from(row.get::<_, i64>(1)).unwrap_or(0)));
+    let outcomes = u64::try_from(records.len()).unwrap_or(u64::MAX);
+    Recorded { closed: kept, rescheduled, lost: outcomes.saturating_sub(closed + rescheduled), doubled: closed.saturating_sub(kept) }
+}
+
+struct CloseColumns {
+    ids: Vec<Uuid>,
+    lease_nos: Vec<i32>,
+    attempts: Vec<i16>,
+    http_statuses: Vec<Option<i16>>,
+    durations: Vec<Option<i32>>,
+    statuses: Vec<&'static str>,
+    reasons: Vec<Option<&'static str>>,
+    errors: Vec<Option<&'static str>>,
+}
+
+impl CloseColumns {
+    fn of(closes: &[Close]) -> Self {
+        Self {
+            ids: closes.iter().map(|c| c.id.0).collect(),
+            lease_nos: closes.iter().map(|c| c.lease_no).collect(),
+            attempts: closes.iter().map(|c| small(c.attempts)).collect(),
+            http_statuses: closes.iter().map(|c| c.http_status.map(small)).collect(),
+            durations: closes.iter().map(|c| c.duration.map(millis)).collect(),
+            statuses: closes.iter().map(|c| c.status.as_str()).collect(),
+            reasons: closes.iter().map(|c| c.reason).collect(),
+            errors: closes.iter().map(|c| c.error.map(ErrorClass::as_str)).collect(),
+        }
+    }
+
+    fn params<'a>(&'a self, owner: &'a i64) -> [&'a (dyn tokio_postgres::types::ToSql + Sync); 9] {
+        [&self.ids, &self.lease_nos, &self.attempts, &self.http_statuses, &self.durations, &self.statuses, &self.reasons, &self.errors, owner]
+    }
+}
+
+async fn close(session: &Session, closes: &CloseColumns, owner: &i64) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+    if closes.ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    session.run(&DELIVERIES_CLOSE, &closes.params(owner)).await
+}
+
+async fn reschedule(session: &Session, rows: &[Reschedule], owner: i64) -> Result<u64, StoreError> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<Uuid> = rows.iter().map(|r| r.id.0).collect();
+    let lease_nos: Vec<i32> = rows.iter().map(|r| r.lease_no).collect();
+    let attempts: Vec<i16> = rows.iter().map(|r| small(r.attempts)).collect();
+    let http_statuses: Vec<Option<i16>> = rows.iter().map(|r| r.http_status.map(small)).collect();
+    let durations: Vec<i32> = rows.iter().map(|r| millis(r.duration)).collect();
+    let waits: Vec<i64> = rows.iter().map(|r| i64::try_from(r.after.as_millis()).unwrap_or(i64::MAX)).collect();
+    let errors: Vec<Option<&str>> = rows.iter().map(|r| r.error.map(ErrorClass::as_str)).collect();
+    session.execute(&DELIVERIES_RESCHEDULE, &[&ids, &lease_nos, &attempts, &http_statuses, &durations, &waits, &errors, &owner]).await
+}
+
+async fn attempts(session: &Session, rows: &[AttemptRecord]) -> Result<u64, StoreError> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let deliveries: Vec<Uuid> = rows.iter().map(|r| r.delivery.0).collect();
+    let started: Vec<Timestamp> = rows.iter().map(|r| r.started_at).collect();
+    let endpoints: Vec<Uuid> = rows.iter().map(|r| r.endpoint.0).collect();
+    let durations: Vec<i32> = rows.iter().map(|r| millis(r.duration)).collect();
+    let numbers: Vec<i16> = rows.iter().map(|r| small(r.attempt)).collect();
+    let statuses: Vec<Option<i16>> = rows.iter().map(|r| r.http_status.map(small)).collect();
+    let outcomes: Vec<&str> = rows.iter().map(|r| r.outcome).collect();
+    let errors: Vec<Option<&str>> = rows.iter().map(|r| r.error.map(ErrorClass::as_str)).collect();
+    let peers: Vec<Option<IpAddr>> = rows.iter().map(|r| r.peer).collect();
+    let headers: Vec<&[u8]> = rows.iter().map(|r| r.headers.as_slice()).collect();
+    let bodies: Vec<&[u8]> = rows.iter().map(|r| r.body.as_slice()).collect();
+    session
+        .execute(
+            &ATTEMPTS_INSERT,
+            &[&deliveries, &started, &endpoints, &durations, &numbers, &statuses, &outcomes, &errors, &peers, &headers, &bodies],
+        )
+        .await
+}
+
+fn seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
+}
+
+fn millis(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}
+
+fn small(number: u16) -> i16 {
+    i16::try_from(number).unwrap_or(i16::MAX)
+}

@@ -1,0 +1,227 @@
+//! Fan-out's one transaction: claim pending events, insert what they matched, take them off the queue.
+//! Reads `webhook_events_pending`, `webhook_events`, `webhook_routing_versions`, `webhook_endpoints`.
+//! Writes `webhook_deliveries_open`, `webhook_events_pending`, `webhook_events_failed`.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join4;
+use jiff::Timestamp;
+use postrider_core::ids::{DeliveryId, EndpointId};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::endpoints::{Route, TenantRoutes};
+use crate::statement::{
+    DELIVERIES_INSERT, DELIVERIES_KEPT, ENDPOINTS_ROUTES, EVENTS_CLAIM, EVENTS_DONE, EVENTS_FAIL, EVENTS_POSTPONE, EVENTS_TRY,
+};
+use crate::{Db, Session, StoreError};
+
+/// An event taken off the queue by this transaction.
+#[derive(Debug)]
+pub struct ClaimedEvent {
+    pub seq: i64,
+    pub created_at: Timestamp,
+    /// Tries that failed for a reason of the event's own.
+    pub attempts: i16,
+    /// `None` when the body is missing, which must never happen silently.
+    pub body: Option<EventBody>,
+}
+
+/// What an event says and what routes it.
+#[derive(Debug)]
+pub struct EventBody {
+    pub tenant_id: String,
+    pub id: String,
+    pub event_type: String,
+    /// A JSON object, or nothing.
+    pub attributes: Option<String>,
+    pub labels: Vec<String>,
+    pub ordering_key: Option<String>,
+    pub envelope: Bytes,
+    pub traceparent: Option<String>,
+    pub expires_at: Option<Timestamp>,
+    /// The tenant's routing version in the snapshot of the claim; 0 if it has none.
+    pub routing_version: i64,
+}
+
+/// Deliveries to insert, column by column as the statement takes them.
+#[derive(Debug, Default)]
+pub struct NewDeliveries<'a> {
+    ids: Vec<Uuid>,
+    endpoints: Vec<Uuid>,
+    seqs: Vec<i64>,
+    created_ats: Vec<Timestamp>,
+    tenants: Vec<&'a str>,
+    order_keys: Vec<Option<&'a str>>,
+    handed_off: Vec<bool>,
+    distinct: Vec<Uuid>,
+}
+
+impl<'a> NewDeliveries<'a> {
+    /// Adds one; `handed_off` rows are inserted leased to this worker.
+    pub fn push(&mut self, id: DeliveryId, endpoint: EndpointId, event: &'a ClaimedEvent, body: &'a EventBody, handed_off: bool) {
+        self.ids.push(id.0);
+        self.endpoints.push(endpoint.0);
+        self.seqs.push(event.seq);
+        self.created_ats.push(event.created_at);
+        self.tenants.push(&body.tenant_id);
+        self.order_keys.push(None);
+        self.handed_off.push(handed_off);
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+}
+
+/// An open fan-out transaction. Dropped without [`Claim::finish`], everything is pending again.
+pub struct Claim {
+    session: Session,
+}
+
+impl Claim {
+    /// Claims up to `limit` due events with a `seq` above `after`, in `seq` order.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn begin(db: &Db, after: i64, limit: i64) -> Result<(Self, Vec<ClaimedEvent>), StoreError> {
+        let mut session = db.session().await?;
+        let rows = session.begin_with(&EVENTS_CLAIM, &[&after, &limit]).await?;
+        Ok((Self { session }, rows.iter().map(claimed).collect()))
+    }
+
+    /// The enabled endpoints of a tenant and their version, as this transaction sees them now.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn routes(&self, tenant: &str) -> Result<TenantRoutes, StoreError> {
+        let rows = self.session.run(&ENDPOINTS_ROUTES, &[&tenant]).await?;
+        Ok(TenantRoutes {
+            version: rows.first().and_then(|row| row.get::<_, Option<i64>>(0)).unwrap_or(0),
+            routes: rows
+                .iter()
+                .filter_map(|row| {
+                    let id: Option<Uuid> = row.get(1);
+                    id.map(|id| Route { endpoint: EndpointId(id), event_types: row.get(2), filter: row.get(3) })
+                })
+                .collect(),
+        })
+    }
+
+    /// Inserts the deliveries, takes `done` off the queue, moves `bodiless` to the failed, and commits: one round trip.
+    /// Returns the deliveries that were *not* inserted for `owner`: their endpoint is gone or disabled, or they existed.
+    ///
+    /// # Errors
+    /// When a statement or the commit fails; nothing is kept then.
+    pub async fn finish(
+        self, mut deliveries: NewDeliveries<'_>, done: &[i64], bodiless: &[i64], owner: i64, lease: Duration,
+    ) -> Result<Vec<DeliveryId>, StoreError> {
+        let Self { mut session } = self;
+        deliveries.distinct = deliveries.endpoints.clone();
+        deliveries.distinct.sort_unstable();
+        deliveries.distinct.dedup();
+        let lease = i32::try_from(lease.as_secs()).unwrap_or(i32::MAX);
+        let d = &deliveries;
+        for statement in [&DELIVERIES_INSERT, &EVENTS_DONE] {
+            session.prepare(statement).await?;
+        }
+        let insert = async {
+            if d.is_empty() {
+                return Ok(0);
+            }
+            session
+                .execute(
+                    &DELIVERIES_INSERT,
+                    &[&d.ids, &d.endpoints, &d.seqs, &d.created_ats, &d.tenants, &d.order_keys, &d.handed_off, &d.distinct, &owner, &lease],
+                )
+                .await
+        };
+        let fail = async {
+            if bodiless.is_empty() {
+                return Ok(0);
+            }
+            session.execute(&EVENTS_FAIL, &[&bodiless, &"body_missing", &"the pending row points at no event"]).await
+        };
+        if !bodiless.is_empty() {
+            session.prepare(&EVENTS_FAIL).await?;
+        }
+        let (inserted, failed, taken, committed) =
+            join4(insert, fail, session.execute(&EVENTS_DONE, &[&done]), session.commit_pipelined()).await;
+        if committed.is_ok() {
+            session.committed();
+        }
+        let inserted = inserted?;
+        failed?;
+        taken?;
+        committed?;
+        if usize::try_from(inserted).unwrap_or(0) == d.len() {
+            return Ok(Vec::new());
+        }
+        let kept: std::collections::HashSet<Uuid> =
+            session.query(&DELIVERIES_KEPT, &[&d.ids, &owner]).await?.iter().map(|row| row.get(0)).collect();
+        Ok(d.ids.iter().filter(|id| !kept.contains(id)).map(|id| DeliveryId(*id)).collect())
+    }
+
+    /// Gives everything back.
+    ///
+    /// # Errors
+    /// When the session is lost, which gives it back too.
+    pub async fn abandon(mut self) -> Result<(), StoreError> {
+        self.session.rollback().await
+    }
+}
+
+/// Counts a try of an event, committed before the work, so that a crash counts.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn count_try(db: &Db, seq: i64) -> Result<(), StoreError> {
+    db.session().await?.query(&EVENTS_TRY, &[&seq]).await.map(drop)
+}
+
+/// Puts off an event that failed for its own reason.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn postpone(db: &Db, seq: i64, wait: Duration, error: &str) -> Result<(), StoreError> {
+    let seconds = i32::try_from(wait.as_secs()).unwrap_or(i32::MAX);
+    db.session().await?.query(&EVENTS_POSTPONE, &[&seq, &seconds, &error]).await.map(drop)
+}
+
+/// Moves an event that can never be fanned out to the failed.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn fail(db: &Db, seq: i64, reason: &str, error: &str) -> Result<(), StoreError> {
+    db.session().await?.query(&EVENTS_FAIL, &[&[seq].as_slice(), &reason, &error]).await.map(drop)
+}
+
+fn claimed(row: &Row) -> ClaimedEvent {
+    let tenant_id: Option<String> = row.get(3);
+    ClaimedEvent {
+        seq: row.get(0),
+        created_at: row.get(1),
+        attempts: row.get(2),
+        body: tenant_id.map(|tenant_id| EventBody {
+            tenant_id,
+            id: row.get(4),
+            event_type: row.get(5),
+            attributes: row.get(6),
+            labels: row.get::<_, Option<Vec<String>>>(7).unwrap_or_default(),
+            ordering_key: row.get(8),
+            envelope: Bytes::copy_from_slice(row.get::<_, &str>(9).as_bytes()),
+            traceparent: row.get(10),
+            expires_at: row.get(11),
+            routing_version: row.get::<_, Option<i64>>(12).unwrap_or(0),
+        }),
+    }
+}
