@@ -1,0 +1,57 @@
+-- Roles for Postrider in one database. Run it there as a superuser before the first migration, and again after each:
+--   psql -v ON_ERROR_STOP=1 -1 -f deploy/roles.sql "$DATABASE_URL"
+-- It may be run any number of times. None of these roles can log in; grant them to roles that can:
+--   CREATE ROLE postrider_daemon LOGIN PASSWORD '…' IN ROLE postrider_owner;      the daemon and its migrations
+--   ALTER ROLE postrider_daemon SET role = 'postrider_owner';                     so that all it makes has one owner
+--   GRANT postrider_publisher TO my_service;                                      a service that publishes
+--   GRANT postrider_reader TO my_dashboard;                                       somebody who looks
+
+-- Owns the schema and nothing else. The daemon works as this role, because it makes and drops its own partitions.
+DO $$
+DECLARE
+    v_role text;
+BEGIN
+    FOREACH v_role IN ARRAY ARRAY['postrider_owner', 'postrider_publisher', 'postrider_reader'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = v_role) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', v_role);
+        END IF;
+    END LOOP;
+    -- CREATE SCHEMA IF NOT EXISTS asks for this even where the schema exists.
+    EXECUTE format('GRANT CREATE ON DATABASE %I TO postrider_owner', current_database());
+END $$;
+CREATE SCHEMA IF NOT EXISTS postrider AUTHORIZATION postrider_owner;
+
+-- Everything below needs the tables and functions, so it does nothing before the first migration.
+DO $$
+DECLARE
+    v_name     text;
+    v_readable text[] := ARRAY[
+        'installation', 'partitions', 'webhook_attempts', 'webhook_deliveries', 'webhook_event_ids', 'webhook_events',
+        'webhook_events_failed', 'webhook_events_pending', 'webhook_publish_failures', 'webhook_routing_versions',
+        'webhook_switches', 'webhook_workers'];
+BEGIN
+    -- Publishers: the doors, and no table behind them.
+    GRANT USAGE ON SCHEMA postrider TO postrider_publisher, postrider_reader;
+    FOR v_name IN
+        SELECT p.oid::regprocedure FROM pg_proc p
+        WHERE p.pronamespace = 'postrider'::regnamespace
+          AND p.proname IN ('publish', 'publish_best_effort', 'publish_v1', 'record_publish_failure_v1', 'event_id_v1',
+                            'random_event_id_v1', 'event_problem_v1', 'data_problem_v1')
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO postrider_publisher', v_name);
+    END LOOP;
+
+    -- Readers: everything but the endpoints' secrets and their custom headers, which often hold a token.
+    FOR v_name IN
+        SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'postrider'::regnamespace AND c.relname = ANY (v_readable)
+    LOOP
+        EXECUTE format('GRANT SELECT ON postrider.%I TO postrider_reader', v_name);
+    END LOOP;
+    FOR v_name IN
+        SELECT a.attname FROM pg_attribute a
+        WHERE a.attrelid = to_regclass('postrider.webhook_endpoints') AND a.attnum > 0 AND NOT a.attisdropped
+          AND a.attname <> 'headers_sealed'
+    LOOP
+        EXECUTE format('GRANT SELECT (%I) ON postrider.webhook_endpoints TO postrider_reader', v_name);
+    END LOOP;
+END $$;
