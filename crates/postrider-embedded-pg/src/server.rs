@@ -129,7 +129,7 @@ pub(crate) async fn start(
 /// Waits until the server behind `door` answers and says that its cluster is `pgdata`.
 pub(crate) async fn wait_for_answer(door: &Door, pgdata: &Path) -> Result<(), EmbeddedPgError> {
     let begun = Instant::now();
-    let mut said_at = begun;
+    let (mut said_at, mut pause) = (begun, PAUSE);
     loop {
         match door.ask().await? {
             Answer::Cluster(dir) if dir == pgdata => return Ok(()),
@@ -152,7 +152,8 @@ pub(crate) async fn wait_for_answer(door: &Door, pgdata: &Path) -> Result<(), Em
             said_at = Instant::now();
             tracing::info!(path = %pgdata.display(), waited_s = begun.elapsed().as_secs(), "the private PostgreSQL server is still starting");
         }
-        sleep(PAUSE).await;
+        sleep(pause).await;
+        pause = (pause * 2).min(8 * PAUSE); // each question costs a recovering server a process
     }
 }
 
