@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 const TEXT_PREVIEW: usize = 2_000;
 /// Longest header value that is kept. RFC 5322 allows lines of 998.
 const HEADER_LIMIT: usize = 998;
+/// Longest address that is kept; SMTP allows 254.
+const ADDRESS_LIMIT: usize = 320;
 /// Longest message id that is kept as it stands; a longer one is replaced as if it were missing.
 const ID_LIMIT: usize = 250;
 /// Recipients and attachments beyond this number are counted, not listed.
@@ -180,20 +182,22 @@ fn thread_root(message: &Message<'_>) -> Option<String> {
     })
 }
 
-/// An id that can be stored and compared: not empty, not endless, without blanks and control characters.
 fn usable_id(id: &str) -> Option<String> {
     let id = id.trim();
-    let is_usable = !id.is_empty()
-        && id.len() <= ID_LIMIT
-        && !id.chars().any(|c| c.is_whitespace() || c.is_control());
-    is_usable.then(|| id.to_owned())
+    is_token(id, ID_LIMIT).then(|| id.to_owned())
+}
+
+/// Something to store and compare as it stands: not empty, not endless, without blanks and control characters.
+fn is_token(text: &str, limit: usize) -> bool {
+    (1..=limit).contains(&text.len()) && !text.chars().any(|c| c.is_whitespace() || c.is_control())
 }
 
 fn addresses<'a>(lists: impl IntoIterator<Item = Option<&'a Address<'a>>>) -> Vec<String> {
     let everyone = lists.into_iter().flatten().flat_map(Address::iter);
     everyone
         .filter_map(|person| person.address())
-        .map(|address| clean(address, HEADER_LIMIT))
+        .filter(|address| is_token(address, ADDRESS_LIMIT))
+        .map(str::to_owned)
         .take(LIST_LIMIT)
         .collect()
 }
