@@ -36,7 +36,8 @@ impl DbClock {
         let sent = self.base.elapsed();
         let rows = session.query(&CONTROL_CLOCK, &[]).await?;
         let middle = (sent + self.base.elapsed()) / 2;
-        let now: Timestamp = rows.first().ok_or_else(|| StoreError::other(CONTROL_CLOCK.name, "no answer"))?.get(0);
+        let now: Timestamp =
+            rows.first().ok_or_else(|| StoreError::other(CONTROL_CLOCK.name, "no answer"))?.get(0);
         let middle = i64::try_from(middle.as_micros()).unwrap_or(i64::MAX);
         self.offset.store(now.as_microsecond().saturating_sub(middle), Ordering::Relaxed);
         Ok(())
@@ -46,6 +47,7 @@ impl DbClock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let elapsed = i64::try_from(self.base.elapsed().as_micros()).unwrap_or(i64::MAX);
-        Timestamp::from_microsecond(self.offset.load(Ordering::Relaxed).saturating_add(elapsed)).unwrap_or(Timestamp::MAX)
+        Timestamp::from_microsecond(self.offset.load(Ordering::Relaxed).saturating_add(elapsed))
+            .unwrap_or(Timestamp::MAX)
     }
 }

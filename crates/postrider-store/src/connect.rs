@@ -33,7 +33,11 @@ impl Connect {
     ///
     /// # Errors
     /// When the text is no connection string, or the certificate file cannot be read. The password is never in the message.
-    pub fn parse(url: &str, application_name: &str, ca_file: Option<&Path>) -> Result<Self, StoreError> {
+    pub fn parse(
+        url: &str,
+        application_name: &str,
+        ca_file: Option<&Path>,
+    ) -> Result<Self, StoreError> {
         let mut config: tokio_postgres::Config =
             url.parse().map_err(|error| StoreError::new("reading the database URL", error))?;
         config
@@ -86,10 +90,16 @@ impl Connect {
     /// # Errors
     /// When the server cannot be reached or refuses us.
     pub async fn client(&self) -> Result<tokio_postgres::Client, StoreError> {
-        let (client, connection) =
-            self.config.connect(self.tls.clone()).await.map_err(|error| StoreError::new("connecting to the database", error))?;
+        let (client, connection) = self
+            .config
+            .connect(self.tls.clone())
+            .await
+            .map_err(|error| StoreError::new("connecting to the database", error))?;
         // The task ends when the client is dropped or the server goes away; its error reaches the client's next call.
-        #[expect(clippy::disallowed_methods, reason = "a connection's driver lives exactly as long as its client")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a connection's driver lives exactly as long as its client"
+        )]
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a database connection ended");
@@ -104,7 +114,12 @@ fn tls(ca_file: Option<&Path>) -> Result<MakeRustlsConnect, StoreError> {
     if let Some(path) = ca_file {
         let certificates = CertificateDer::pem_file_iter(path)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| StoreError::other("reading database.ca_file", format!("{}: {error}", path.display())))?;
+            .map_err(|error| {
+                StoreError::other(
+                    "reading database.ca_file",
+                    format!("{}: {error}", path.display()),
+                )
+            })?;
         roots.add_parsable_certificates(certificates);
     } else {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -112,10 +127,12 @@ fn tls(ca_file: Option<&Path>) -> Result<MakeRustlsConnect, StoreError> {
             roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| StoreError::other("setting up TLS", error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config = ClientConfig::builder_with_provider(Arc::new(
+        rustls::crypto::aws_lc_rs::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .map_err(|error| StoreError::other("setting up TLS", error.to_string()))?
+    .with_root_certificates(roots)
+    .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
 }

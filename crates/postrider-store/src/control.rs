@@ -13,7 +13,9 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Row};
 use tokio_util::sync::CancellationToken;
 
-use crate::statement::{CONTROL_INSTALLATION, CONTROL_LOCK_HOLDER, CONTROL_NOTIFY, CONTROL_TRY_LOCK, CONTROL_UNLOCK};
+use crate::statement::{
+    CONTROL_INSTALLATION, CONTROL_LOCK_HOLDER, CONTROL_NOTIFY, CONTROL_TRY_LOCK, CONTROL_UNLOCK,
+};
 use crate::{Connect, Db, Statement, StoreError};
 
 /// Publishers knock here when no worker is awake.
@@ -76,12 +78,20 @@ impl Control {
     /// When the server cannot be reached or refuses us.
     pub async fn open(connect: &Connect) -> Result<Self, StoreError> {
         const DOING: &str = "opening the control session";
-        let (client, mut connection) =
-            connect.config().connect(connect.tls().clone()).await.map_err(|error| StoreError::new(DOING, error))?;
-        let (events, endpoints, lost) = (Arc::new(Notify::new()), Arc::new(Notify::new()), CancellationToken::new());
+        let (client, mut connection) = connect
+            .config()
+            .connect(connect.tls().clone())
+            .await
+            .map_err(|error| StoreError::new(DOING, error))?;
+        let (events, endpoints, lost) =
+            (Arc::new(Notify::new()), Arc::new(Notify::new()), CancellationToken::new());
         let (canary_in, canaries) = mpsc::channel(4);
-        let (knock_events, knock_endpoints, gone) = (Arc::clone(&events), Arc::clone(&endpoints), lost.clone());
-        #[expect(clippy::disallowed_methods, reason = "a connection's driver lives exactly as long as its client")]
+        let (knock_events, knock_endpoints, gone) =
+            (Arc::clone(&events), Arc::clone(&endpoints), lost.clone());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a connection's driver lives exactly as long as its client"
+        )]
         tokio::spawn(async move {
             let mut messages = poll_fn(move |cx| connection.poll_message(cx));
             while let Some(Ok(message)) = messages.next().await {
@@ -101,9 +111,18 @@ impl Control {
             .await
             .map_err(|error| StoreError::new(DOING, error))?;
         let rows = ask(&client, &CONTROL_INSTALLATION, &[]).await?;
-        let row = rows.first().ok_or_else(|| StoreError::other(DOING, "postrider.installation has no row"))?;
+        let row = rows
+            .first()
+            .ok_or_else(|| StoreError::other(DOING, "postrider.installation has no row"))?;
         let installation = Installation { id: row.get(0), wakeup_key: row.get(1) };
-        Ok(Self { client, installation, events, endpoints, canaries: tokio::sync::Mutex::new(canaries), lost })
+        Ok(Self {
+            client,
+            installation,
+            events,
+            endpoints,
+            canaries: tokio::sync::Mutex::new(canaries),
+            lost,
+        })
     }
 
     /// Whether a notification sent from another connection arrives here within a second: only then is this session ours.
@@ -196,7 +215,15 @@ impl Control {
 }
 
 /// Unnamed statements only: before the canary has sung, a prepared name might land in a stranger's session.
-async fn ask(client: &Client, statement: &Statement, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
-    let typed: Vec<(&(dyn ToSql + Sync), Type)> = params.iter().copied().zip(statement.types.iter().cloned()).collect();
-    client.query_typed(statement.sql, &typed).await.map_err(|error| StoreError::new(statement.name, error))
+async fn ask(
+    client: &Client,
+    statement: &Statement,
+    params: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, StoreError> {
+    let typed: Vec<(&(dyn ToSql + Sync), Type)> =
+        params.iter().copied().zip(statement.types.iter().cloned()).collect();
+    client
+        .query_typed(statement.sql, &typed)
+        .await
+        .map_err(|error| StoreError::new(statement.name, error))
 }

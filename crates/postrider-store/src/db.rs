@@ -73,10 +73,14 @@ impl Db {
             let settings = settings("SESSION");
             builder = builder.post_create(Hook::async_fn(move |client, _| {
                 let settings = settings.clone();
-                Box::pin(async move { client.batch_execute(&settings).await.map_err(HookError::Backend) })
+                Box::pin(async move {
+                    client.batch_execute(&settings).await.map_err(HookError::Backend)
+                })
             }));
         }
-        let pool = builder.build().map_err(|error| StoreError::other("building the connection pool", error.to_string()))?;
+        let pool = builder.build().map_err(|error| {
+            StoreError::other("building the connection pool", error.to_string())
+        })?;
         Ok(Self { pool, mode })
     }
 
@@ -85,7 +89,11 @@ impl Db {
     /// # Errors
     /// When no connection can be made.
     pub async fn session(&self) -> Result<Session, StoreError> {
-        let client = self.pool.get().await.map_err(|error| StoreError::new("getting a database connection", error))?;
+        let client = self
+            .pool
+            .get()
+            .await
+            .map_err(|error| StoreError::new("getting a database connection", error))?;
         Ok(Session { client: Some(client), mode: self.mode, in_transaction: false })
     }
 
@@ -110,12 +118,18 @@ pub struct Session {
 
 impl Session {
     /// Begins a transaction together with its first statement, in one round trip.
-    pub(crate) async fn begin_with(&mut self, statement: &Statement, params: Params<'_>) -> Result<Vec<Row>, StoreError> {
+    pub(crate) async fn begin_with(
+        &mut self,
+        statement: &Statement,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
         self.prepare(statement).await?;
         self.in_transaction = true;
         let begin = self.begin_text();
         let client = self.client();
-        let (begun, rows) = futures_util::future::join(client.batch_execute(&begin), self.run(statement, params)).await;
+        let (begun, rows) =
+            futures_util::future::join(client.batch_execute(&begin), self.run(statement, params))
+                .await;
         begun.map_err(|error| StoreError::new("beginning a transaction", error))?;
         rows
     }
@@ -124,11 +138,18 @@ impl Session {
     pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
         self.in_transaction = true;
         let begin = self.begin_text();
-        self.client().batch_execute(&begin).await.map_err(|error| StoreError::new("beginning a transaction", error))
+        self.client()
+            .batch_execute(&begin)
+            .await
+            .map_err(|error| StoreError::new("beginning a transaction", error))
     }
 
     /// Runs a statement inside the open transaction.
-    pub(crate) async fn run(&self, statement: &Statement, params: Params<'_>) -> Result<Vec<Row>, StoreError> {
+    pub(crate) async fn run(
+        &self,
+        statement: &Statement,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
         let client = self.client();
         match self.mode {
             Mode::Direct => {
@@ -144,7 +165,11 @@ impl Session {
     }
 
     /// Like [`Session::run`], for statements that return no rows: how many rows they touched.
-    pub(crate) async fn execute(&self, statement: &Statement, params: Params<'_>) -> Result<u64, StoreError> {
+    pub(crate) async fn execute(
+        &self,
+        statement: &Statement,
+        params: Params<'_>,
+    ) -> Result<u64, StoreError> {
         let client = self.client();
         match self.mode {
             Mode::Direct => {
@@ -172,14 +197,20 @@ impl Session {
 
     /// Commits. The answer of a transaction that had failed is an error too: each statement's error was returned by it.
     pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
-        self.client().batch_execute("COMMIT").await.map_err(|error| StoreError::new("committing", error))?;
+        self.client()
+            .batch_execute("COMMIT")
+            .await
+            .map_err(|error| StoreError::new("committing", error))?;
         self.in_transaction = false;
         Ok(())
     }
 
     /// The future of a COMMIT, to be polled last in a pipeline; call [`Session::committed`] when it was answered.
     pub(crate) async fn commit_pipelined(&self) -> Result<(), StoreError> {
-        self.client().batch_execute("COMMIT").await.map_err(|error| StoreError::new("committing", error))
+        self.client()
+            .batch_execute("COMMIT")
+            .await
+            .map_err(|error| StoreError::new("committing", error))
     }
 
     /// Notes that the pipelined COMMIT was answered.
@@ -189,20 +220,33 @@ impl Session {
 
     /// Rolls back.
     pub(crate) async fn rollback(&mut self) -> Result<(), StoreError> {
-        self.client().batch_execute("ROLLBACK").await.map_err(|error| StoreError::new("rolling back", error))?;
+        self.client()
+            .batch_execute("ROLLBACK")
+            .await
+            .map_err(|error| StoreError::new("rolling back", error))?;
         self.in_transaction = false;
         Ok(())
     }
 
     /// One statement as a transaction of its own.
-    pub(crate) async fn query(&mut self, statement: &Statement, params: Params<'_>) -> Result<Vec<Row>, StoreError> {
+    pub(crate) async fn query(
+        &mut self,
+        statement: &Statement,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
         if self.mode == Mode::Direct {
             return self.run(statement, params).await;
         }
         self.in_transaction = true;
         let begin = self.begin_text();
-        let begun = async { self.client().batch_execute(&begin).await.map_err(|error| StoreError::new("beginning a transaction", error)) };
-        let ((), rows, ()) = try_join3(begun, self.run(statement, params), self.commit_pipelined()).await?;
+        let begun = async {
+            self.client()
+                .batch_execute(&begin)
+                .await
+                .map_err(|error| StoreError::new("beginning a transaction", error))
+        };
+        let ((), rows, ()) =
+            try_join3(begun, self.run(statement, params), self.commit_pipelined()).await?;
         self.in_transaction = false;
         Ok(rows)
     }

@@ -13,7 +13,10 @@ use postrider_core::ids::{DeliveryId, EndpointId};
 use postrider_core::status::{DeliveryStatus, ErrorClass};
 use uuid::Uuid;
 
-use crate::statement::{ATTEMPTS_INSERT, DELIVERIES_CLOSE, DELIVERIES_DUE, DELIVERIES_PULL, DELIVERIES_RELEASE, DELIVERIES_RESCHEDULE};
+use crate::statement::{
+    ATTEMPTS_INSERT, DELIVERIES_CLOSE, DELIVERIES_DUE, DELIVERIES_PULL, DELIVERIES_RELEASE,
+    DELIVERIES_RESCHEDULE,
+};
 use crate::{Db, Session, StoreError};
 
 /// What is sent: shared by all deliveries of an event.
@@ -45,11 +48,18 @@ pub struct LeasedDelivery {
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn pull(db: &Db, endpoint: EndpointId, limit: usize, owner: i64, lease: Duration) -> Result<Vec<LeasedDelivery>, StoreError> {
+pub async fn pull(
+    db: &Db,
+    endpoint: EndpointId,
+    limit: usize,
+    owner: i64,
+    lease: Duration,
+) -> Result<Vec<LeasedDelivery>, StoreError> {
     let mut session = db.session().await?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let leased_at = Instant::now();
-    let rows = session.query(&DELIVERIES_PULL, &[&endpoint.0, &limit, &owner, &seconds(lease)]).await?;
+    let rows =
+        session.query(&DELIVERIES_PULL, &[&endpoint.0, &limit, &owner, &seconds(lease)]).await?;
     Ok(rows
         .iter()
         .map(|row| LeasedDelivery {
@@ -76,7 +86,15 @@ pub async fn pull(db: &Db, endpoint: EndpointId, limit: usize, owner: i64, lease
 /// When the database cannot be asked.
 pub async fn due(db: &Db) -> Result<Vec<(EndpointId, Duration)>, StoreError> {
     let rows = db.session().await?.query(&DELIVERIES_DUE, &[]).await?;
-    Ok(rows.iter().map(|row| (EndpointId(row.get(0)), Duration::try_from_secs_f64(row.get(1)).unwrap_or(Duration::ZERO))).collect())
+    Ok(rows
+        .iter()
+        .map(|row| {
+            (
+                EndpointId(row.get(0)),
+                Duration::try_from_secs_f64(row.get(1)).unwrap_or(Duration::ZERO),
+            )
+        })
+        .collect())
 }
 
 /// The end of a delivery.
@@ -165,7 +183,9 @@ impl Records {
 pub async fn record(db: &Db, owner: i64, records: &Records) -> Result<Recorded, StoreError> {
     let mut session = db.session().await?;
     if records.reschedules.is_empty() && records.attempts.is_empty() {
-        let rows = session.query(&DELIVERIES_CLOSE, &CloseColumns::of(&records.closes).params(&owner)).await?;
+        let rows = session
+            .query(&DELIVERIES_CLOSE, &CloseColumns::of(&records.closes).params(&owner))
+            .await?;
         return Ok(tally(records, &rows, 0));
     }
     for statement in [&DELIVERIES_CLOSE, &DELIVERIES_RESCHEDULE, &ATTEMPTS_INSERT] {
@@ -204,11 +224,19 @@ pub async fn release(db: &Db, owner: i64, leases: &[(DeliveryId, i32)]) -> Resul
 }
 
 fn tally(records: &Records, close_rows: &[tokio_postgres::Row], rescheduled: u64) -> Recorded {
-    let (closed, kept) = close_rows
-        .first()
-        .map_or((0, 0), |row| (u64::try_from(row.get::<_, i64>(0)).unwrap_or(0), u64::try_from(row.get::<_, i64>(1)).unwrap_or(0)));
+    let (closed, kept) = close_rows.first().map_or((0, 0), |row| {
+        (
+            u64::try_from(row.get::<_, i64>(0)).unwrap_or(0),
+            u64::try_from(row.get::<_, i64>(1)).unwrap_or(0),
+        )
+    });
     let outcomes = u64::try_from(records.len()).unwrap_or(u64::MAX);
-    Recorded { closed: kept, rescheduled, lost: outcomes.saturating_sub(closed + rescheduled), doubled: closed.saturating_sub(kept) }
+    Recorded {
+        closed: kept,
+        rescheduled,
+        lost: outcomes.saturating_sub(closed + rescheduled),
+        doubled: closed.saturating_sub(kept),
+    }
 }
 
 struct CloseColumns {
@@ -237,11 +265,25 @@ impl CloseColumns {
     }
 
     fn params<'a>(&'a self, owner: &'a i64) -> [&'a (dyn tokio_postgres::types::ToSql + Sync); 9] {
-        [&self.ids, &self.lease_nos, &self.attempts, &self.http_statuses, &self.durations, &self.statuses, &self.reasons, &self.errors, owner]
+        [
+            &self.ids,
+            &self.lease_nos,
+            &self.attempts,
+            &self.http_statuses,
+            &self.durations,
+            &self.statuses,
+            &self.reasons,
+            &self.errors,
+            owner,
+        ]
     }
 }
 
-async fn close(session: &Session, closes: &CloseColumns, owner: &i64) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+async fn close(
+    session: &Session,
+    closes: &CloseColumns,
+    owner: &i64,
+) -> Result<Vec<tokio_postgres::Row>, StoreError> {
     if closes.ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -257,9 +299,15 @@ async fn reschedule(session: &Session, rows: &[Reschedule], owner: i64) -> Resul
     let attempts: Vec<i16> = rows.iter().map(|r| small(r.attempts)).collect();
     let http_statuses: Vec<Option<i16>> = rows.iter().map(|r| r.http_status.map(small)).collect();
     let durations: Vec<i32> = rows.iter().map(|r| millis(r.duration)).collect();
-    let waits: Vec<i64> = rows.iter().map(|r| i64::try_from(r.after.as_millis()).unwrap_or(i64::MAX)).collect();
+    let waits: Vec<i64> =
+        rows.iter().map(|r| i64::try_from(r.after.as_millis()).unwrap_or(i64::MAX)).collect();
     let errors: Vec<Option<&str>> = rows.iter().map(|r| r.error.map(ErrorClass::as_str)).collect();
-    session.execute(&DELIVERIES_RESCHEDULE, &[&ids, &lease_nos, &attempts, &http_statuses, &durations, &waits, &errors, &owner]).await
+    session
+        .execute(
+            &DELIVERIES_RESCHEDULE,
+            &[&ids, &lease_nos, &attempts, &http_statuses, &durations, &waits, &errors, &owner],
+        )
+        .await
 }
 
 async fn attempts(session: &Session, rows: &[AttemptRecord]) -> Result<u64, StoreError> {
@@ -280,7 +328,19 @@ async fn attempts(session: &Session, rows: &[AttemptRecord]) -> Result<u64, Stor
     session
         .execute(
             &ATTEMPTS_INSERT,
-            &[&deliveries, &started, &endpoints, &durations, &numbers, &statuses, &outcomes, &errors, &peers, &headers, &bodies],
+            &[
+                &deliveries,
+                &started,
+                &endpoints,
+                &durations,
+                &numbers,
+                &statuses,
+                &outcomes,
+                &errors,
+                &peers,
+                &headers,
+                &bodies,
+            ],
         )
         .await
 }

@@ -63,7 +63,9 @@ pub async fn by_id(db: &Db, id: EndpointId) -> Result<Option<EndpointRecord>, St
         enabled: row.get(8),
         version: row.get(9),
         secrets: row.get(10),
-        secrets_change_in: row.get::<_, Option<f64>>(11).and_then(|secs| SignedDuration::try_from_secs_f64(secs).ok()),
+        secrets_change_in: row
+            .get::<_, Option<f64>>(11)
+            .and_then(|secs| SignedDuration::try_from_secs_f64(secs).ok()),
     }))
 }
 
@@ -80,7 +82,12 @@ pub async fn versions(db: &Db, tenants: &[&str]) -> Result<Vec<(String, i64)>, S
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn cancel_deliveries(db: &Db, id: EndpointId, reason: &str, limit: i64) -> Result<u64, StoreError> {
+pub async fn cancel_deliveries(
+    db: &Db,
+    id: EndpointId,
+    reason: &str,
+    limit: i64,
+) -> Result<u64, StoreError> {
     let mut session = db.session().await?;
     session.begin().await?;
     let cancelled = session.execute(&DELIVERIES_CANCEL_ENDPOINT, &[&id.0, &reason, &limit]).await?;

@@ -56,7 +56,9 @@ impl StoreError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         let error = match &self.source {
-            Cause::Postgres(error) | Cause::Pool(deadpool_postgres::PoolError::Backend(error)) => error,
+            Cause::Postgres(error) | Cause::Pool(deadpool_postgres::PoolError::Backend(error)) => {
+                error
+            }
             Cause::Pool(_) => return ErrorKind::Unavailable,
             Cause::Other(_) => return ErrorKind::Other,
         };
@@ -81,7 +83,9 @@ impl StoreError {
     #[must_use]
     pub fn sqlstate(&self) -> Option<&str> {
         match &self.source {
-            Cause::Postgres(error) | Cause::Pool(deadpool_postgres::PoolError::Backend(error)) => error.code().map(SqlState::code),
+            Cause::Postgres(error) | Cause::Pool(deadpool_postgres::PoolError::Backend(error)) => {
+                error.code().map(SqlState::code)
+            }
             _ => None,
         }
     }

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use crate::endpoints::{Route, TenantRoutes};
 use crate::statement::{
-    DELIVERIES_INSERT, DELIVERIES_KEPT, ENDPOINTS_ROUTES, EVENTS_CLAIM, EVENTS_DONE, EVENTS_FAIL, EVENTS_POSTPONE, EVENTS_TRY,
+    DELIVERIES_INSERT, DELIVERIES_KEPT, ENDPOINTS_ROUTES, EVENTS_CLAIM, EVENTS_DONE, EVENTS_FAIL,
+    EVENTS_POSTPONE, EVENTS_TRY,
 };
 use crate::{Db, Session, StoreError};
 
@@ -60,7 +61,14 @@ pub struct NewDeliveries<'a> {
 
 impl<'a> NewDeliveries<'a> {
     /// Adds one; `handed_off` rows are inserted leased to this worker.
-    pub fn push(&mut self, id: DeliveryId, endpoint: EndpointId, event: &'a ClaimedEvent, body: &'a EventBody, handed_off: bool) {
+    pub fn push(
+        &mut self,
+        id: DeliveryId,
+        endpoint: EndpointId,
+        event: &'a ClaimedEvent,
+        body: &'a EventBody,
+        handed_off: bool,
+    ) {
         self.ids.push(id.0);
         self.endpoints.push(endpoint.0);
         self.seqs.push(event.seq);
@@ -93,7 +101,11 @@ impl Claim {
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn begin(db: &Db, after: i64, limit: i64) -> Result<(Self, Vec<ClaimedEvent>), StoreError> {
+    pub async fn begin(
+        db: &Db,
+        after: i64,
+        limit: i64,
+    ) -> Result<(Self, Vec<ClaimedEvent>), StoreError> {
         let mut session = db.session().await?;
         let rows = session.begin_with(&EVENTS_CLAIM, &[&after, &limit]).await?;
         Ok((Self { session }, rows.iter().map(claimed).collect()))
@@ -111,7 +123,11 @@ impl Claim {
                 .iter()
                 .filter_map(|row| {
                     let id: Option<Uuid> = row.get(1);
-                    id.map(|id| Route { endpoint: EndpointId(id), event_types: row.get(2), filter: row.get(3) })
+                    id.map(|id| Route {
+                        endpoint: EndpointId(id),
+                        event_types: row.get(2),
+                        filter: row.get(3),
+                    })
                 })
                 .collect(),
         })
@@ -123,7 +139,12 @@ impl Claim {
     /// # Errors
     /// When a statement or the commit fails; nothing is kept then.
     pub async fn finish(
-        self, mut deliveries: NewDeliveries<'_>, done: &[i64], bodiless: &[i64], owner: i64, lease: Duration,
+        self,
+        mut deliveries: NewDeliveries<'_>,
+        done: &[i64],
+        bodiless: &[i64],
+        owner: i64,
+        lease: Duration,
     ) -> Result<Vec<DeliveryId>, StoreError> {
         let Self { mut session } = self;
         deliveries.distinct = deliveries.endpoints.clone();
@@ -141,7 +162,18 @@ impl Claim {
             session
                 .execute(
                     &DELIVERIES_INSERT,
-                    &[&d.ids, &d.endpoints, &d.seqs, &d.created_ats, &d.tenants, &d.order_keys, &d.handed_off, &d.distinct, &owner, &lease],
+                    &[
+                        &d.ids,
+                        &d.endpoints,
+                        &d.seqs,
+                        &d.created_ats,
+                        &d.tenants,
+                        &d.order_keys,
+                        &d.handed_off,
+                        &d.distinct,
+                        &owner,
+                        &lease,
+                    ],
                 )
                 .await
         };
@@ -149,13 +181,23 @@ impl Claim {
             if bodiless.is_empty() {
                 return Ok(0);
             }
-            session.execute(&EVENTS_FAIL, &[&bodiless, &"body_missing", &"the pending row points at no event"]).await
+            session
+                .execute(
+                    &EVENTS_FAIL,
+                    &[&bodiless, &"body_missing", &"the pending row points at no event"],
+                )
+                .await
         };
         if !bodiless.is_empty() {
             session.prepare(&EVENTS_FAIL).await?;
         }
-        let (inserted, failed, taken, committed) =
-            join4(insert, fail, session.execute(&EVENTS_DONE, &[&done]), session.commit_pipelined()).await;
+        let (inserted, failed, taken, committed) = join4(
+            insert,
+            fail,
+            session.execute(&EVENTS_DONE, &[&done]),
+            session.commit_pipelined(),
+        )
+        .await;
         if committed.is_ok() {
             session.committed();
         }
@@ -166,8 +208,12 @@ impl Claim {
         if usize::try_from(inserted).unwrap_or(0) == d.len() {
             return Ok(Vec::new());
         }
-        let kept: std::collections::HashSet<Uuid> =
-            session.query(&DELIVERIES_KEPT, &[&d.ids, &owner]).await?.iter().map(|row| row.get(0)).collect();
+        let kept: std::collections::HashSet<Uuid> = session
+            .query(&DELIVERIES_KEPT, &[&d.ids, &owner])
+            .await?
+            .iter()
+            .map(|row| row.get(0))
+            .collect();
         Ok(d.ids.iter().filter(|id| !kept.contains(id)).map(|id| DeliveryId(*id)).collect())
     }
 

@@ -42,7 +42,12 @@ pub struct Migration {
 /// The version this binary needs.
 #[must_use]
 pub fn wanted() -> i32 {
-    embedded::migrations::runner().get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0)
+    embedded::migrations::runner()
+        .get_migrations()
+        .iter()
+        .map(refinery::Migration::version)
+        .max()
+        .unwrap_or(0)
 }
 
 /// Brings the schema to this binary's version; waits for another process that is doing so. Returns the names applied.
@@ -66,7 +71,10 @@ pub async fn up(client: &mut Client) -> Result<Vec<String>, StoreError> {
     }
     .await;
     // The lock goes with the session too, so a failed unlock loses nothing.
-    client.batch_execute("SELECT pg_advisory_unlock(1886352247, 0); RESET lock_timeout").await.map_err(pg)?;
+    client
+        .batch_execute("SELECT pg_advisory_unlock(1886352247, 0); RESET lock_timeout")
+        .await
+        .map_err(pg)?;
     applied
 }
 
@@ -76,12 +84,15 @@ pub async fn up(client: &mut Client) -> Result<Vec<String>, StoreError> {
 /// When the database cannot be asked.
 pub async fn state(client: &Client) -> Result<SchemaState, StoreError> {
     let wanted = wanted();
-    Ok(match list(client).await?.iter().filter(|m| m.applied_on.is_some()).map(|m| m.version).max() {
-        None => SchemaState::Missing,
-        Some(version) if version < wanted => SchemaState::Behind { version, wanted },
-        Some(version) if version > wanted => SchemaState::Newer { version, wanted },
-        Some(version) => SchemaState::Current { version },
-    })
+    Ok(
+        match list(client).await?.iter().filter(|m| m.applied_on.is_some()).map(|m| m.version).max()
+        {
+            None => SchemaState::Missing,
+            Some(version) if version < wanted => SchemaState::Behind { version, wanted },
+            Some(version) if version > wanted => SchemaState::Newer { version, wanted },
+            Some(version) => SchemaState::Current { version },
+        },
+    )
 }
 
 /// Every migration this binary or the database knows, in order.
@@ -91,16 +102,26 @@ pub async fn state(client: &Client) -> Result<SchemaState, StoreError> {
 pub async fn list(client: &Client) -> Result<Vec<Migration>, StoreError> {
     const DOING: &str = "reading the schema history";
     let pg = |error| StoreError::new(DOING, error);
-    let exists = client.query_one("SELECT to_regclass('postrider.schema_history') IS NOT NULL", &[]).await.map_err(pg)?;
+    let exists = client
+        .query_one("SELECT to_regclass('postrider.schema_history') IS NOT NULL", &[])
+        .await
+        .map_err(pg)?;
     let mut all: Vec<Migration> = embedded::migrations::runner()
         .get_migrations()
         .iter()
         .map(|m| Migration { version: m.version(), name: m.name().to_owned(), applied_on: None })
         .collect();
     if exists.get::<_, bool>(0) {
-        let rows = client.query("SELECT version, name, applied_on FROM postrider.schema_history ORDER BY version", &[]).await.map_err(pg)?;
+        let rows = client
+            .query(
+                "SELECT version, name, applied_on FROM postrider.schema_history ORDER BY version",
+                &[],
+            )
+            .await
+            .map_err(pg)?;
         for row in rows {
-            let (version, name, applied_on) = (row.get::<_, i32>(0), row.get::<_, String>(1), row.get::<_, Option<String>>(2));
+            let (version, name, applied_on) =
+                (row.get::<_, i32>(0), row.get::<_, String>(1), row.get::<_, Option<String>>(2));
             match all.iter_mut().find(|m| m.version == version) {
                 Some(known) => known.applied_on = applied_on,
                 None => all.push(Migration { version, name, applied_on }),
