@@ -3,6 +3,7 @@
 //! Nothing outside this crate (and the producer library's one call) talks SQL. A statement file begins with the index
 //! that serves it; `tests/it/plans.rs` holds every hot one to that promise on empty, full and all-done tables.
 
+pub mod admin;
 pub mod clock;
 pub mod connect;
 pub mod control;

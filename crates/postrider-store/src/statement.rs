@@ -29,6 +29,37 @@ macro_rules! statements {
 }
 
 statements! {
+    ADMIN_DELIVERIES_ATTEMPTS = "admin_deliveries/attempts" (UUID, TIMESTAMPTZ);
+    ADMIN_DELIVERIES_CUT = "admin_deliveries/cut" (UUID, UUID, INT8);
+    ADMIN_DELIVERIES_FIND = "admin_deliveries/find" (UUID, UUID);
+    ADMIN_DELIVERIES_LIST = "admin_deliveries/list" (TEXT, UUID, TEXT, UUID, UUID, INT8, INT8);
+    ADMIN_DELIVERIES_LIST_OPEN = "admin_deliveries/list_open" (TEXT, UUID, UUID, UUID, INT8, INT8);
+    ADMIN_DELIVERIES_OF_EVENT = "admin_deliveries/of_event" (UUID, UUID, INT8, INT8);
+    ADMIN_DELIVERIES_RETRY = "admin_deliveries/retry" (UUID);
+    ADMIN_ENDPOINTS_DELETE = "admin_endpoints/delete" (UUID);
+    ADMIN_ENDPOINTS_FIND = "admin_endpoints/find" (UUID, UUID);
+    ADMIN_ENDPOINTS_INSERT = "admin_endpoints/insert" (UUID, TEXT, TEXT, TEXT, TEXT_ARRAY, JSONB, BYTEA, INT4_ARRAY, INT4, INT4, BOOL, BOOL, TEXT, JSONB, BYTEA);
+    ADMIN_ENDPOINTS_LIST = "admin_endpoints/list" (TEXT, UUID, INT8);
+    ADMIN_ENDPOINTS_OPEN = "admin_endpoints/open" (UUID, INT8);
+    ADMIN_ENDPOINTS_SECRETS = "admin_endpoints/secrets" (UUID);
+    ADMIN_ENDPOINTS_SET_ENABLED = "admin_endpoints/set_enabled" (UUID, BOOL, TEXT);
+    ADMIN_ENDPOINTS_TWINS = "admin_endpoints/twins" (TEXT, TEXT, UUID);
+    ADMIN_ENDPOINTS_UPDATE = "admin_endpoints/update" (UUID, TEXT, TEXT, TEXT_ARRAY, BOOL, JSONB, BOOL, BYTEA, BOOL, INT4_ARRAY, BOOL, INT4, BOOL, INT4, BOOL, JSONB);
+    ADMIN_EVENTS_CUT = "admin_events/cut" (TIMESTAMPTZ, INT8, INT8);
+    ADMIN_EVENTS_FIND = "admin_events/find" (TEXT, TEXT);
+    ADMIN_EVENTS_LIST = "admin_events/list" (TEXT, TEXT, TIMESTAMPTZ, INT8, INT8, TEXT, INT8);
+    ADMIN_EVENTS_PUBLISH_TEST = "admin_events/publish_test" (TEXT, TEXT, TEXT);
+    ADMIN_EVENTS_SHOW = "admin_events/show" (INT8, TIMESTAMPTZ);
+    ADMIN_EVENTS_TAKE = "admin_events/take" (TEXT, TEXT);
+    ADMIN_FAILURES_LIST = "admin_failures/list" (INT8, INT8);
+    ADMIN_FAILURES_PUBLISH = "admin_failures/publish" (INT8);
+    ADMIN_FAILURES_REQUEUE = "admin_failures/requeue" (INT8_ARRAY, INT8, INT8);
+    ADMIN_STATUS_BACKLOG = "admin_status/backlog" (INT8);
+    ADMIN_STATUS_PARTITIONS = "admin_status/partitions" ();
+    ADMIN_STATUS_WORKERS = "admin_status/workers" ();
+    ADMIN_SWITCHES_CLOSE = "admin_switches/close" (TEXT, TEXT, TEXT);
+    ADMIN_SWITCHES_LIST = "admin_switches/list" ();
+    ADMIN_SWITCHES_OPEN = "admin_switches/open" (TEXT, TEXT);
     ATTEMPTS_INSERT = "attempts/insert" (UUID_ARRAY, TIMESTAMPTZ_ARRAY, UUID_ARRAY, INT4_ARRAY, INT2_ARRAY, INT2_ARRAY, TEXT_ARRAY, TEXT_ARRAY, INET_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY);
     CONTROL_CLOCK = "control/clock" ();
     CONTROL_INSTALLATION = "control/installation" ();

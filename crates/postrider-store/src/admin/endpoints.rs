@@ -1,0 +1,156 @@
+//! Endpoints as their owners see them: listed and found here, changed in `change`, tried out in `trial`.
+//! Reads `webhook_endpoints` and what is known about their secrets, never a secret.
+
+use jiff::Timestamp;
+use postrider_core::ids::EndpointId;
+use postrider_core::seal::{KeyRing, SealError};
+use serde_json::{Map, Value};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::statement::{
+    ADMIN_ENDPOINTS_FIND, ADMIN_ENDPOINTS_LIST, ADMIN_ENDPOINTS_OPEN, ADMIN_ENDPOINTS_SECRETS,
+    ADMIN_ENDPOINTS_TWINS,
+};
+use crate::{Db, StoreError};
+
+mod change;
+mod trial;
+
+pub use change::{
+    BY_HAND, Change, ENDPOINT_DELETED, ENDPOINT_DISABLED, EndpointChange, NewEndpoint,
+    cancel_deliveries, create, delete, new_id, set_enabled, update,
+};
+pub use trial::{TEST_EVENT, TestEvent, publish_test};
+
+/// An endpoint as it is stored, without its secrets.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    pub id: EndpointId,
+    pub tenant: String,
+    pub url: String,
+    pub description: String,
+    pub event_types: Vec<String>,
+    pub filter: Option<Value>,
+    pub headers_sealed: Option<Vec<u8>>,
+    pub retry_schedule: Option<Vec<i32>>,
+    pub timeout_ms: Option<i32>,
+    pub max_in_flight: Option<i32>,
+    pub capture_responses: bool,
+    pub enabled: bool,
+    pub disabled_reason: Option<String>,
+    pub metadata: Value,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// One signing secret of an endpoint, without the secret.
+#[derive(Debug, Clone)]
+pub struct SecretInfo {
+    pub id: Uuid,
+    pub algorithm: String,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// One page of endpoints in the order of their creation, of one tenant or of all.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn list(
+    db: &Db,
+    tenant: Option<&str>,
+    after: Option<EndpointId>,
+    limit: i64,
+) -> Result<Vec<Endpoint>, StoreError> {
+    let after = after.map_or(Uuid::nil(), |id| id.0);
+    let rows = db.session().await?.query(&ADMIN_ENDPOINTS_LIST, &[&tenant, &after, &limit]).await?;
+    Ok(rows.iter().map(endpoint).collect())
+}
+
+/// The endpoints with ids from `low` to `high`, five at most: one id, or all that begin alike.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn find(db: &Db, low: EndpointId, high: EndpointId) -> Result<Vec<Endpoint>, StoreError> {
+    let rows = db.session().await?.query(&ADMIN_ENDPOINTS_FIND, &[&low.0, &high.0]).await?;
+    Ok(rows.iter().map(endpoint).collect())
+}
+
+/// Other endpoints of the tenant with the same URL: each event that both match is sent there twice.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn twins(
+    db: &Db,
+    tenant: &str,
+    url: &str,
+    id: EndpointId,
+) -> Result<Vec<EndpointId>, StoreError> {
+    let rows = db.session().await?.query(&ADMIN_ENDPOINTS_TWINS, &[&tenant, &url, &id.0]).await?;
+    Ok(rows.iter().map(|row| EndpointId(row.get(0))).collect())
+}
+
+/// What is known about the secrets of an endpoint, newest first.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn secrets(db: &Db, id: EndpointId) -> Result<Vec<SecretInfo>, StoreError> {
+    let rows = db.session().await?.query(&ADMIN_ENDPOINTS_SECRETS, &[&id.0]).await?;
+    let info = |row: &Row| SecretInfo {
+        id: row.get(0),
+        algorithm: row.get(1),
+        created_at: row.get(2),
+        expires_at: row.get(3),
+    };
+    Ok(rows.iter().map(info).collect())
+}
+
+/// How many deliveries the endpoint is owed, counted up to `cap`.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn open_deliveries(db: &Db, id: EndpointId, cap: i64) -> Result<i64, StoreError> {
+    let rows = db.session().await?.query(&ADMIN_ENDPOINTS_OPEN, &[&id.0, &cap]).await?;
+    Ok(rows.first().map_or(0, |row| row.get(0)))
+}
+
+impl Endpoint {
+    /// The names of its request headers; the values stay sealed.
+    ///
+    /// # Errors
+    /// When they were sealed with a key that is not in the ring, or are damaged.
+    pub fn header_names(&self, keys: &KeyRing) -> Result<Vec<String>, SealError> {
+        let Some(sealed) = &self.headers_sealed else { return Ok(Vec::new()) };
+        let opened = keys.open(sealed, &bound(b"headers:", self.id))?;
+        let object: Map<String, Value> =
+            serde_json::from_slice(&opened).map_err(|_| SealError::Corrupt)?;
+        Ok(object.keys().cloned().collect())
+    }
+}
+
+/// The place that a sealed value belongs to: what it is, and whose.
+fn bound(what: &[u8], id: EndpointId) -> Vec<u8> {
+    [what, id.0.as_bytes()].concat()
+}
+
+fn endpoint(row: &Row) -> Endpoint {
+    Endpoint {
+        id: EndpointId(row.get(0)),
+        tenant: row.get(1),
+        url: row.get(2),
+        description: row.get(3),
+        event_types: row.get(4),
+        filter: row.get(5),
+        headers_sealed: row.get(6),
+        retry_schedule: row.get(7),
+        timeout_ms: row.get(8),
+        max_in_flight: row.get(9),
+        capture_responses: row.get(10),
+        enabled: row.get(11),
+        disabled_reason: row.get(12),
+        metadata: row.get(13),
+        created_at: row.get(14),
+        updated_at: row.get(15),
+    }
+}

@@ -1,0 +1,239 @@
+//! Changes of endpoints: added, updated, switched, deleted, and their open deliveries cancelled.
+//! Writes `webhook_endpoints` and `webhook_endpoint_secrets`; secrets and header values are sealed here, before any SQL.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use postrider_core::headers::CustomHeaders;
+use postrider_core::ids::EndpointId;
+use postrider_core::seal::KeyRing;
+use postrider_core::signing::Secret;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::bound;
+use crate::statement::{
+    ADMIN_ENDPOINTS_DELETE, ADMIN_ENDPOINTS_INSERT, ADMIN_ENDPOINTS_SET_ENABLED,
+    ADMIN_ENDPOINTS_UPDATE,
+};
+use crate::{Db, StoreError, endpoints};
+
+/// The reason kept with an endpoint that a person disabled.
+pub const BY_HAND: &str = "by hand";
+/// The reason of deliveries cancelled because their endpoint was disabled.
+pub const ENDPOINT_DISABLED: &str = "endpoint_disabled";
+/// The reason of deliveries cancelled because their endpoint was deleted.
+pub const ENDPOINT_DELETED: &str = "endpoint_deleted";
+
+/// How many deliveries one statement cancels, and how long is waited before the next, so that workers come in between.
+const CANCEL_CHUNK: i64 = 1_000;
+const CANCEL_PAUSE: Duration = Duration::from_millis(20);
+
+/// An endpoint to be added. Everything in it was checked: the URL by `EndpointUrl`, the types and filter by `Subscription`.
+#[derive(Debug)]
+pub struct NewEndpoint<'a> {
+    pub id: EndpointId,
+    pub tenant: &'a str,
+    pub url: &'a str,
+    pub description: &'a str,
+    pub event_types: &'a [String],
+    pub filter: Option<&'a Value>,
+    pub headers: &'a CustomHeaders,
+    /// Seconds before attempt 2, 3, …; `None` is the standard schedule.
+    pub retry_schedule: Option<&'a [i32]>,
+    pub timeout_ms: Option<i32>,
+    pub max_in_flight: Option<i32>,
+    pub capture_responses: bool,
+    pub enabled: bool,
+    pub metadata: &'a Value,
+    pub secret: &'a Secret,
+}
+
+/// What becomes of a setting that may also be absent.
+#[derive(Debug, Clone, Default)]
+pub enum Change<T> {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It goes: the default holds again.
+    Clear,
+    /// It becomes this.
+    Set(T),
+}
+
+/// What to change about an endpoint. What is left out is neither changed nor checked again.
+#[derive(Debug, Default)]
+pub struct EndpointChange {
+    pub url: Option<String>,
+    pub description: Option<String>,
+    pub event_types: Option<Vec<String>>,
+    pub filter: Change<Value>,
+    pub headers: Change<CustomHeaders>,
+    pub retry_schedule: Change<Vec<i32>>,
+    pub timeout_ms: Change<i32>,
+    pub max_in_flight: Change<i32>,
+    pub capture_responses: Option<bool>,
+    pub metadata: Option<Value>,
+}
+
+/// A new endpoint id: its time comes first, so ids sort by creation.
+#[must_use]
+pub fn new_id() -> EndpointId {
+    EndpointId(Uuid::now_v7())
+}
+
+/// Adds an endpoint with its secret, in one transaction; when it was created.
+///
+/// # Errors
+/// When the tenant has reached its limit (SQLSTATE 54000), or the database cannot be asked.
+pub async fn create(
+    db: &Db,
+    keys: &KeyRing,
+    new: &NewEndpoint<'_>,
+) -> Result<Timestamp, StoreError> {
+    let headers = (!new.headers.is_empty()).then(|| seal_headers(keys, new.id, new.headers));
+    let sealed =
+        keys.seal(new.secret.expose().as_bytes(), &bound(b"secret:", new.id), rand::random());
+    let reason = (!new.enabled).then_some(BY_HAND);
+    let rows = db
+        .session()
+        .await?
+        .query(
+            &ADMIN_ENDPOINTS_INSERT,
+            &[
+                &new.id.0,
+                &new.tenant,
+                &new.url,
+                &new.description,
+                &new.event_types,
+                &new.filter,
+                &headers,
+                &new.retry_schedule,
+                &new.timeout_ms,
+                &new.max_in_flight,
+                &new.capture_responses,
+                &new.enabled,
+                &reason,
+                &new.metadata,
+                &sealed,
+            ],
+        )
+        .await?;
+    let row = rows
+        .first()
+        .ok_or_else(|| StoreError::other(ADMIN_ENDPOINTS_INSERT.name, "nothing was inserted"))?;
+    Ok(row.get(0))
+}
+
+/// Changes an endpoint; false if there is none of this id.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn update(
+    db: &Db,
+    keys: Option<&KeyRing>,
+    id: EndpointId,
+    change: EndpointChange,
+) -> Result<bool, StoreError> {
+    let (set_filter, filter) = change.filter.parts();
+    let (set_headers, headers) = change.headers.parts();
+    let headers = match (headers, keys) {
+        (None, _) => None,
+        (Some(headers), Some(keys)) => Some(seal_headers(keys, id, &headers)),
+        (Some(_), None) => {
+            return Err(StoreError::other(
+                ADMIN_ENDPOINTS_UPDATE.name,
+                "headers cannot be sealed without a master key",
+            ));
+        }
+    };
+    let (set_schedule, schedule) = change.retry_schedule.parts();
+    let (set_timeout, timeout) = change.timeout_ms.parts();
+    let (set_in_flight, in_flight) = change.max_in_flight.parts();
+    let rows = db
+        .session()
+        .await?
+        .query(
+            &ADMIN_ENDPOINTS_UPDATE,
+            &[
+                &id.0,
+                &change.url,
+                &change.description,
+                &change.event_types,
+                &set_filter,
+                &filter,
+                &set_headers,
+                &headers,
+                &set_schedule,
+                &schedule,
+                &set_timeout,
+                &timeout,
+                &set_in_flight,
+                &in_flight,
+                &change.capture_responses,
+                &change.metadata,
+            ],
+        )
+        .await?;
+    Ok(!rows.is_empty())
+}
+
+/// Enables or disables an endpoint; false if it is gone or was so already. Its open deliveries are for
+/// [`cancel_deliveries`].
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn set_enabled(
+    db: &Db,
+    id: EndpointId,
+    enabled: bool,
+    reason: &str,
+) -> Result<bool, StoreError> {
+    let rows = db
+        .session()
+        .await?
+        .query(&ADMIN_ENDPOINTS_SET_ENABLED, &[&id.0, &enabled, &reason])
+        .await?;
+    Ok(!rows.is_empty())
+}
+
+/// Deletes an endpoint and its secrets; false if there is none. Its open deliveries are for [`cancel_deliveries`].
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn delete(db: &Db, id: EndpointId) -> Result<bool, StoreError> {
+    let rows = db.session().await?.query(&ADMIN_ENDPOINTS_DELETE, &[&id.0]).await?;
+    Ok(!rows.is_empty())
+}
+
+/// Cancels the open deliveries of a disabled or deleted endpoint, in chunks with pauses; how many it was. Those in flight
+/// are left to their worker, which records what comes of them.
+///
+/// # Errors
+/// When the database cannot be asked; what was cancelled before stays so.
+pub async fn cancel_deliveries(db: &Db, id: EndpointId, reason: &str) -> Result<u64, StoreError> {
+    let mut total = 0;
+    loop {
+        let cancelled = endpoints::cancel_deliveries(db, id, reason, CANCEL_CHUNK).await?;
+        total += cancelled;
+        if cancelled < CANCEL_CHUNK.unsigned_abs() {
+            return Ok(total);
+        }
+        tokio::time::sleep(CANCEL_PAUSE).await;
+    }
+}
+
+impl<T> Change<T> {
+    /// Whether something changes, and to what.
+    fn parts(self) -> (bool, Option<T>) {
+        match self {
+            Self::Keep => (false, None),
+            Self::Clear => (true, None),
+            Self::Set(value) => (true, Some(value)),
+        }
+    }
+}
+
+fn seal_headers(keys: &KeyRing, id: EndpointId, headers: &CustomHeaders) -> Vec<u8> {
+    keys.seal(headers.expose_json().as_bytes(), &bound(b"headers:", id), rand::random())
+}

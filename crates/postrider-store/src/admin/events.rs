@@ -1,0 +1,148 @@
+//! Events as people look for them: newest first, by tenant, type and time, or by id.
+//! Reads the ledger, the bodies and the queue; writes nothing.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio_postgres::Row;
+
+use crate::admin::{Page, SCAN_LIMIT};
+use crate::statement::{ADMIN_EVENTS_CUT, ADMIN_EVENTS_FIND, ADMIN_EVENTS_LIST, ADMIN_EVENTS_SHOW};
+use crate::{Db, StoreError};
+
+/// Which events to list.
+#[derive(Debug, Clone)]
+pub struct EventQuery<'a> {
+    pub tenant: Option<&'a str>,
+    /// An exact type, or a prefix as `email.*`.
+    pub event_type: Option<&'a str>,
+    /// Not older than this.
+    pub since: Timestamp,
+    /// Only those published before the event of this seq: the last one of the page before.
+    pub before: Option<i64>,
+    pub limit: i64,
+}
+
+/// An event in a listing.
+#[derive(Debug, Clone)]
+pub struct EventSummary {
+    pub seq: i64,
+    pub created_at: Timestamp,
+    pub tenant: String,
+    pub id: String,
+    pub event_type: String,
+    pub attributes: Option<Value>,
+    pub labels: Option<Vec<String>>,
+    pub ordering_key: Option<String>,
+    pub expires_at: Option<Timestamp>,
+    /// `pending`, `failed` or `fanned_out`.
+    pub state: String,
+}
+
+/// Where the ledger keeps an event.
+#[derive(Debug, Clone)]
+pub struct EventKey {
+    pub seq: i64,
+    pub created_at: Timestamp,
+    pub tenant: String,
+    pub id: String,
+}
+
+/// An event with all that was published.
+#[derive(Debug, Clone)]
+pub struct EventDetail {
+    pub event_type: String,
+    pub attributes: Option<Value>,
+    pub labels: Option<Vec<String>>,
+    pub ordering_key: Option<String>,
+    pub expires_at: Option<Timestamp>,
+    pub traceparent: Option<String>,
+    /// The body of every request, byte for byte.
+    pub envelope: String,
+    /// `pending`, `failed` or `fanned_out`.
+    pub state: String,
+    /// Why it is not fanned out yet, or never will be.
+    pub problem: Option<String>,
+}
+
+/// One page of events, newest first.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn list(db: &Db, query: &EventQuery<'_>) -> Result<Page<EventSummary>, StoreError> {
+    let before = query.before.unwrap_or(i64::MAX);
+    let prefix = query.event_type.and_then(|pattern| pattern.strip_suffix('*'));
+    let exact = query.event_type.filter(|_| prefix.is_none());
+    let mut session = db.session().await?;
+    let rows = session
+        .query(
+            &ADMIN_EVENTS_LIST,
+            &[&query.tenant, &exact, &query.since, &before, &query.limit, &prefix, &SCAN_LIMIT],
+        )
+        .await?;
+    let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= query.limit;
+    let cut = !full && {
+        let left = session.query(&ADMIN_EVENTS_CUT, &[&query.since, &before, &SCAN_LIMIT]).await?;
+        left.first().is_some_and(|row| row.get(0))
+    };
+    Ok(Page { rows: rows.iter().map(summary).collect(), cut })
+}
+
+/// The events whose ids begin with `prefix`, five at most, of one tenant or of any. An id that is exactly the prefix
+/// stands alone.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn find(
+    db: &Db,
+    prefix: &str,
+    tenant: Option<&str>,
+) -> Result<Vec<EventKey>, StoreError> {
+    let rows = db.session().await?.query(&ADMIN_EVENTS_FIND, &[&prefix, &tenant]).await?;
+    let mut keys: Vec<EventKey> = rows
+        .iter()
+        .map(|row| EventKey {
+            seq: row.get(0),
+            created_at: row.get(1),
+            tenant: row.get(2),
+            id: row.get(3),
+        })
+        .collect();
+    if keys.iter().any(|key| key.id == prefix) {
+        keys.retain(|key| key.id == prefix);
+    }
+    Ok(keys)
+}
+
+/// All of one event; `None` if retention removed its body.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn show(db: &Db, key: &EventKey) -> Result<Option<EventDetail>, StoreError> {
+    let rows = db.session().await?.query(&ADMIN_EVENTS_SHOW, &[&key.seq, &key.created_at]).await?;
+    Ok(rows.first().map(|row| EventDetail {
+        event_type: row.get(0),
+        attributes: row.get(1),
+        labels: row.get(2),
+        ordering_key: row.get(3),
+        expires_at: row.get(4),
+        traceparent: row.get(5),
+        envelope: row.get(6),
+        state: row.get(7),
+        problem: row.get(8),
+    }))
+}
+
+fn summary(row: &Row) -> EventSummary {
+    EventSummary {
+        seq: row.get(0),
+        created_at: row.get(1),
+        tenant: row.get(2),
+        id: row.get(3),
+        event_type: row.get(4),
+        attributes: row.get(5),
+        labels: row.get(6),
+        ordering_key: row.get(7),
+        expires_at: row.get(8),
+        state: row.get(9),
+    }
+}
