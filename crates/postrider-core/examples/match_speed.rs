@@ -19,7 +19,7 @@ fn main() {
         r#"{"agent_id":"agent-4711","conversation_id":"c-9","plan":"pro","score":7}"#,
     )
     .expect("valid attributes");
-    let labels = ["inbound".to_owned(), "vip".to_owned()];
+    let labels: Vec<_> = (0..48).map(|n| format!("tag-{n}")).chain(["vip".to_owned()]).collect();
     let event = EventView {
         tenant: "acme",
         event_type: "email.received",
@@ -27,7 +27,7 @@ fn main() {
         labels: &labels,
     };
 
-    let populations: [Population; 4] = [
+    let populations: [Population; 5] = [
         ("every endpoint wants everything", &["*"], |_| json!({})),
         (
             "one attribute each, one endpoint matches",
@@ -42,6 +42,10 @@ fn main() {
         ("100 values each, none matches", &["email.*"], |n| {
             let ids: Vec<_> = (0..100).map(|m| format!("agent-x{n}-{m}")).collect();
             json!({ "agent_ids": ids, "labels": ["vip"] })
+        }),
+        ("100 labels each, none matches", &["email.*"], |n| {
+            let labels: Vec<_> = (0..100).map(|m| format!("team-{n}-{m}")).collect();
+            json!({ "labels": labels })
         }),
     ];
     for (name, types, filter) in populations {

@@ -3,8 +3,10 @@
 //! A [`Subscription`] is what one endpoint asked for; [`Routes`] holds those of all endpoints of one tenant, indexed by type.
 //! Fan-out reads an [`EventView`] from the row and asks `Routes` for the endpoints that get a delivery.
 
+mod any_of;
 mod attributes;
 mod clause;
+mod prepared;
 mod routes;
 mod types;
 
@@ -12,6 +14,7 @@ use serde_json::Value;
 
 use crate::input::shown;
 use clause::Clause;
+use prepared::Prepared;
 use types::TypeSet;
 
 pub use attributes::{Attributes, AttributesError, Scalar};
@@ -77,11 +80,11 @@ impl Subscription {
 
     /// Whether the endpoint wants this event. Allocates nothing.
     pub fn matches(&self, event: &EventView<'_>) -> bool {
-        self.types.matches(event.event_type) && self.filter_matches(event)
+        self.types.matches(event.event_type) && self.filter_matches(&Prepared::new(event))
     }
 
     /// The clauses alone, for a caller that has found the type by an index.
-    fn filter_matches(&self, event: &EventView<'_>) -> bool {
+    fn filter_matches(&self, event: &Prepared<'_>) -> bool {
         self.clauses.iter().all(|clause| clause.matches(event))
     }
 }

@@ -2,10 +2,13 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
+
+use super::any_of::ValueHash;
 
 /// One value of an attribute or of a filter's list. Values of different kinds are never equal: the number 1 is not the
 /// text "1". Numbers are equal when they are the same number, however they are written (1, 1.0, 1e0).
@@ -25,7 +28,14 @@ pub enum Scalar {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attributes {
     // Sorted by name, names distinct.
-    pairs: Box<[(Box<str>, Scalar)]>,
+    pairs: Box<[Pair]>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Pair {
+    name: Box<str>,
+    value: Scalar,
+    hash: ValueHash,
 }
 
 /// The text is no JSON object of scalars.
@@ -50,8 +60,13 @@ impl Attributes {
 
     /// The value of this attribute.
     pub fn get(&self, name: &str) -> Option<&Scalar> {
-        let index = self.pairs.binary_search_by(|(key, _)| (**key).cmp(name)).ok()?;
-        Some(&self.pairs[index].1)
+        Some(self.find(name)?.0)
+    }
+
+    /// The value of this attribute with its hash.
+    pub(super) fn find(&self, name: &str) -> Option<(&Scalar, ValueHash)> {
+        let index = self.pairs.binary_search_by(|pair| (*pair.name).cmp(name)).ok()?;
+        Some((&self.pairs[index].value, self.pairs[index].hash))
     }
 
     /// How many attributes have a value.
@@ -91,7 +106,10 @@ impl<'de> Visitor<'de> for PairsVisitor {
         pairs.reverse();
         pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
         pairs.dedup_by(|(later, _), (earlier, _)| later == earlier);
-        let with_value = pairs.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let with_value = pairs.into_iter().filter_map(|(name, value)| {
+            let value = value?;
+            Some(Pair { name, hash: ValueHash::of(&value), value })
+        });
         Ok(Attributes { pairs: with_value.collect() })
     }
 }
@@ -174,3 +192,14 @@ impl PartialEq for Scalar {
 }
 
 impl Eq for Scalar {}
+
+impl Hash for Scalar {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Bool(value) => value.hash(state),
+            Self::Int(number) => number.hash(state),
+            Self::Float(number) => number.to_bits().hash(state),
+            Self::Text(text) => text.hash(state),
+        }
+    }
+}

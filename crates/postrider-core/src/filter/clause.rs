@@ -4,22 +4,17 @@
 
 use serde_json::{Map, Value};
 
-use super::{EventView, FilterError, MAX_DEPTH, MAX_TEXT_BYTES, MAX_VALUES, Scalar};
+use super::any_of::AnyOf;
+use super::prepared::Prepared;
+use super::{FilterError, MAX_DEPTH, MAX_TEXT_BYTES, MAX_VALUES, Scalar};
 
 /// One condition. It holds or it does not; a value that the event lacks never satisfies it.
 #[derive(Clone, Debug)]
 pub(super) enum Clause {
     /// The attribute has one of these values.
-    AttributeIsAnyOf {
-        name: Box<str>,
-        // Sorted.
-        values: Box<[Scalar]>,
-    },
+    AttributeIsAnyOf { name: Box<str>, values: AnyOf<Scalar> },
     /// The event carries at least one of these labels.
-    AnyLabelOf {
-        // Sorted.
-        labels: Box<[Box<str>]>,
-    },
+    AnyLabelOf { labels: AnyOf<Box<str>> },
 }
 
 /// The short form's keys for attributes, and which attribute each means.
@@ -32,14 +27,13 @@ const LATER_KEYS: [&str; 4] = ["type", "tenant_id", "data", "$or"];
 const ROOT: &str = "/filter";
 
 impl Clause {
-    pub(super) fn matches(&self, event: &EventView<'_>) -> bool {
+    pub(super) fn matches(&self, event: &Prepared<'_>) -> bool {
         match self {
-            Self::AttributeIsAnyOf { name, values } => {
-                event.attributes.get(name).is_some_and(|value| values.binary_search(value).is_ok())
-            }
-            Self::AnyLabelOf { labels } => event.labels.iter().any(|label| {
-                labels.binary_search_by(|wanted| (**wanted).cmp(label.as_str())).is_ok()
-            }),
+            Self::AttributeIsAnyOf { name, values } => event
+                .attributes()
+                .find(name)
+                .is_some_and(|(value, hash)| values.contains(hash, |wanted| wanted == value)),
+            Self::AnyLabelOf { labels } => event.has_any_label_of(labels),
         }
     }
 }
@@ -122,17 +116,14 @@ impl Reader {
     }
 
     fn labels(&mut self, pointer: &str, value: &Value) -> Result<(), FilterError> {
-        let mut labels = self.texts(pointer, value)?;
-        labels.sort_unstable();
-        labels.dedup();
-        self.clauses.push(Clause::AnyLabelOf { labels: labels.into() });
+        let labels = AnyOf::new(self.texts(pointer, value)?);
+        self.clauses.push(Clause::AnyLabelOf { labels });
         Ok(())
     }
 
-    fn attribute(&mut self, name: &str, mut values: Vec<Scalar>) {
-        values.sort_unstable();
-        values.dedup();
-        self.clauses.push(Clause::AttributeIsAnyOf { name: name.into(), values: values.into() });
+    fn attribute(&mut self, name: &str, values: Vec<Scalar>) {
+        let values = AnyOf::new(values);
+        self.clauses.push(Clause::AttributeIsAnyOf { name: name.into(), values });
     }
 
     fn texts(&mut self, pointer: &str, value: &Value) -> Result<Vec<Box<str>>, FilterError> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::prepared::Prepared;
 use super::types::{OPERATOR_EVENTS, is_operator_event};
 use super::{EventView, Subscription};
 
@@ -61,10 +62,11 @@ impl<K> Routes<K> {
 
     /// Calls back once for each subscription that matches. Allocates nothing.
     pub fn for_each_match(&self, event: &EventView<'_>, mut found: impl FnMut(&K)) {
+        let prepared = Prepared::new(event);
         let mut ask = |indexes: &Indexes| {
             for index in indexes {
                 let (key, subscription) = &self.entries[*index as usize];
-                if subscription.filter_matches(event) {
+                if subscription.filter_matches(&prepared) {
                     found(key);
                 }
             }

@@ -327,3 +327,25 @@ fn routes_find_each_endpoint_once_however_its_patterns_overlap() {
     }
     assert!(Routes::<u8>::new(Vec::new()).is_empty());
 }
+
+#[test]
+fn any_number_of_labels_and_values_is_searched() {
+    let labels: Vec<_> = (0..100).map(|n| format!("l{n}")).collect();
+    let attributes = Attributes::parse(r#"{"k":"v500"}"#).unwrap();
+    let event =
+        EventView { tenant: "t", event_type: "t", attributes: &attributes, labels: &labels };
+    for (wanted, expected) in
+        [("l0", true), ("l63", true), ("l64", true), ("l99", true), ("l100", false)]
+    {
+        let subscription = compile(&["*"], json!({ "labels": ["x", wanted] })).unwrap();
+        assert_eq!(subscription.matches(&event), expected, "{wanted}");
+    }
+    let values = |skipped: usize| {
+        (0..1000).filter(|n| *n != skipped).map(|n| format!("v{n}")).collect::<Vec<_>>()
+    };
+    for (skipped, expected) in [(499, true), (500, false)] {
+        let subscription =
+            compile(&["*"], json!({ "attributes": { "k": values(skipped) } })).unwrap();
+        assert_eq!(subscription.matches(&event), expected);
+    }
+}
