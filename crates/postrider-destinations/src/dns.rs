@@ -37,7 +37,7 @@ const BLOCKING_LOOKUPS: usize = 16;
 /// Where names are looked up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Dns {
-    /// As the system is configured: the hosts file, then the name servers and search list of `resolv.conf`.
+    /// As the system was configured at start: the hosts file, then the name servers and search list of `resolv.conf`.
     #[default]
     System,
     /// These name servers, over UDP and TCP, with neither hosts file nor search list.
@@ -166,4 +166,49 @@ async fn ask_libc(slots: &Arc<Semaphore>, name: &str) -> Result<Vec<IpAddr>, Con
         Ok::<_, io::Error>(found.map(|address| address.ip()).take(MAX_ADDRESSES + 1).collect())
     });
     lookup.await.map_err(|_| failed)?.map_err(|_| failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn without_servers(hosts_file: &str) -> Resolver {
+        let mut hosts = Hosts::default();
+        hosts.read_hosts_conf(hosts_file.as_bytes()).unwrap();
+        Resolver { hosts, source: Source::Libc(Arc::new(Semaphore::new(1))) }
+    }
+
+    fn known(resolver: &Resolver, name: &str) -> Vec<String> {
+        resolver.known_here(name).unwrap_or_default().iter().map(IpAddr::to_string).collect()
+    }
+
+    #[test]
+    fn the_hosts_file_speaks_first_and_localhost_is_always_known() {
+        let plain = without_servers("");
+        let file = without_servers(
+            "192.0.2.1 Receiver.test r\n2001:db8::1 receiver.test\n127.0.0.1 localhost",
+        );
+        for (resolver, name, expected) in [
+            (&plain, "localhost", &["127.0.0.1", "::1"][..]),
+            (&plain, "a.LOCALHOST.", &["127.0.0.1", "::1"]),
+            (&plain, "notlocalhost", &[]),
+            (&file, "localhost", &["127.0.0.1"]),
+            (&file, "RECEIVER.test.", &["192.0.2.1", "2001:db8::1"]),
+            (&file, "r", &["192.0.2.1"]),
+            (&file, "other.test", &[]),
+        ] {
+            assert_eq!(known(resolver, name), expected, "{name}");
+        }
+    }
+
+    /// What only looks like a name becomes an address here, and the connector judges it like any other.
+    #[tokio::test]
+    async fn getaddrinfo_steps_in_with_all_its_leniency() {
+        let resolver = without_servers("");
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        for name in ["127.1", "2130706433", "0x7f.1"] {
+            assert!(resolver.resolve(name).await.unwrap().contains(&loopback), "{name}");
+        }
+        assert_eq!(resolver.resolve("no..such").await, Err(ConnectFailure(ErrorClass::Dns)));
+    }
 }

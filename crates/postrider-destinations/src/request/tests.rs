@@ -27,7 +27,7 @@ fn text<'a>(request: &'a OutgoingRequest, name: &str) -> &'a str {
 #[test]
 fn a_request_carries_the_standard_headers_and_its_signature() {
     let secret = Secret::generate(&[7; 32]);
-    let signer = Signer::new(&[secret.clone()]);
+    let signer = Signer::new(&[secret]);
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let target = target("https://h.test/hook?a=1", &[("X-Team", "blue")]);
     let request = webhook_request(&target, &signer, webhook("evt_1", Some(trace))).unwrap();
