@@ -42,7 +42,10 @@ pub struct Event {
 
 impl Event {
     /// Starts an event of `tenant`. Nothing is checked before it is published.
-    #[expect(clippy::new_ret_no_self, reason = "reads as the sentence it is; the builder is a detail of the way")]
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "reads as the sentence it is; the builder is a detail of the way"
+    )]
     pub fn new(event_type: EventType, tenant: impl Into<String>) -> EventBuilder {
         EventBuilder {
             id: None,

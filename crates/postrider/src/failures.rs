@@ -12,6 +12,7 @@ use tracing::{error, warn};
 
 use crate::PublishError;
 use crate::error::with_causes;
+use crate::transaction::Param;
 
 const RECORD: &str = include_str!("../sql/failure/record.sql");
 const LIMITS: &str = include_str!("../sql/failure/limits.sql");
@@ -41,11 +42,11 @@ impl Failures {
         };
         match not_recorded {
             None => warn!(
-                event.id = ?id, event.tenant = ?tenant, event.r#type = %event_type, reason,
+                event.id = ?id, event.tenant = ?tenant, "event.type" = %event_type, reason,
                 "a best-effort publish of {event_type} failed and was recorded: {reason}"
             ),
             Some(why) => error!(
-                event.id = ?id, event.tenant = ?tenant, event.r#type = %event_type, reason, not_recorded = why,
+                event.id = ?id, event.tenant = ?tenant, "event.type" = %event_type, reason, not_recorded = why,
                 "a best-effort publish of {event_type} failed: {reason}; not recorded: {why}"
             ),
         }
@@ -59,13 +60,13 @@ async fn insert(pool: &Pool, event: &Event, reason: &str) -> Result<(), String> 
         tx.batch_execute(LIMITS).await?;
         let [tenant, id, event_type, reason] =
             [event.tenant(), event.id(), event.event_type().as_str(), reason].map(without_nul);
-        let params = [
+        let params: [Param<'_>; 4] = [
             (&tenant, Type::TEXT),
             (&id, Type::TEXT),
             (&event_type, Type::TEXT),
             (&reason, Type::TEXT),
         ];
-        tx.query_typed(RECORD, &params.map(|(text, of_type)| (text as _, of_type))).await?;
+        tx.query_typed(RECORD, &params).await?;
         tx.commit().await
     };
     written.await.map_err(|error: tokio_postgres::Error| with_causes(&error))
