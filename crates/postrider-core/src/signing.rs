@@ -22,6 +22,7 @@ const SIGNATURE_LENGTH: usize = 3 + 44;
 /// The prepared signing keys of one endpoint, the newest secret first.
 ///
 /// Preparing a key costs two blocks of SHA-256, so it is done once; each signature starts from a copy of the prepared state.
+/// Both are wiped when dropped.
 #[derive(Clone)]
 pub struct Signer {
     keys: Vec<Hmac<Sha256>>,

@@ -90,6 +90,11 @@ fn the_default_schedule_allows_ten_attempts() {
 }
 
 #[test]
+fn an_attempt_number_of_zero_is_taken_for_the_first() {
+    assert_eq!(judge(0, &status(500)), judge(1, &status(500)));
+}
+
+#[test]
 fn the_first_attempt_is_at_once_whatever_the_schedule() {
     assert_eq!(Schedule::default().delay(0, DELIVERY), Some(Duration::ZERO));
     let never_again = Schedule::new(Vec::new()).unwrap();
