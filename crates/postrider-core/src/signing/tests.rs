@@ -129,3 +129,10 @@ fn id_timestamp_and_body_are_all_signed() {
         assert_eq!(check(ID, timestamp, BODY), Err(VerifyError::Timestamp), "{timestamp:?}");
     }
 }
+
+#[test]
+fn prepared_keys_are_wiped() {
+    fn wiped_when_dropped<T: zeroize::ZeroizeOnDrop>() {}
+    wiped_when_dropped::<Hmac<Sha256>>();
+    wiped_when_dropped::<chacha20poly1305::XChaCha20Poly1305>();
+}
