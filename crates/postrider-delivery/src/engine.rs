@@ -1,0 +1,184 @@
+//! Delivery as a whole: starts its tasks, watches endpoints for changes, and stops in two steps.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use postrider_destinations::Client;
+use postrider_runtime::{Metrics, Stop, Wake};
+use postrider_store::clock::DbClock;
+use postrider_store::{Db, StoreError, deliveries, endpoints};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::attempt::Sender;
+use crate::due::{self, Due};
+use crate::lanes::{Inner, Lanes, lock};
+use crate::puller;
+use crate::recorder::{Recorder, Unwritten};
+use crate::target::TargetPolicy;
+
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+const LANE_IDLE: Duration = Duration::from_secs(60);
+const RELEASE_CHUNK: usize = 1000;
+
+/// How this worker delivers.
+pub struct DeliveryOptions {
+    /// The worker's incarnation: owner of its leases.
+    pub owner: i64,
+    /// How long a leased delivery belongs to this worker.
+    pub lease: Duration,
+    /// Deliveries a lane takes even if its endpoint is not known to be fast.
+    pub lane_floor: usize,
+    /// Envelopes that all lanes together may hold, in bytes.
+    pub lane_bytes: usize,
+    /// First attempts in flight at once in this worker.
+    pub in_flight: usize,
+    /// Retries in flight at once in this worker, besides.
+    pub retry_in_flight: usize,
+    pub policy: TargetPolicy,
+    /// Woken when an endpoint changed.
+    pub endpoints_changed: Wake,
+}
+
+/// The delivery engine of one worker process.
+pub struct Delivery {
+    lanes: Lanes,
+    tasks: TaskTracker,
+    recorder: JoinHandle<Unwritten>,
+}
+
+/// What a stopped engine left for others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Leases given back: due at once for any worker.
+    pub released: usize,
+    /// Outcomes that could not be written, and leases that could not be given back: due when their leases end.
+    pub lost: usize,
+}
+
+impl Delivery {
+    /// Starts delivering. Soft stop: takes nothing new and finishes what is in flight; hard stop: abandons it.
+    #[must_use]
+    pub fn start(
+        db: Db,
+        client: Client,
+        clock: DbClock,
+        options: DeliveryOptions,
+        metrics: Metrics,
+        stop: &Stop,
+    ) -> Self {
+        let (outcomes, recorder) = Recorder::new(db.clone(), options.owner, metrics.clone());
+        let (pulls, requests) = mpsc::unbounded_channel();
+        let tasks = TaskTracker::new();
+        let lanes = Lanes::new(Inner {
+            db,
+            owner: options.owner,
+            lease: options.lease,
+            floor: options.lane_floor,
+            byte_budget: options.lane_bytes,
+            sender: Sender { client, clock, metrics },
+            policy: options.policy,
+            first_slots: Semaphore::new(options.in_flight),
+            retry_slots: Semaphore::new(options.retry_in_flight),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+            due: Due::default(),
+            pulls,
+            outcomes: Mutex::new(Some(outcomes)),
+            lanes: Mutex::new(HashMap::new()),
+            fullest: Mutex::new(None),
+            bytes: AtomicUsize::new(0),
+            abandoned: Mutex::new(Vec::new()),
+        });
+        let recorder = tasks.spawn(recorder.run(stop.clone()));
+        tasks.spawn(puller::run(Arc::clone(lanes.inner()), requests, stop.clone()));
+        tasks.spawn(due::run(Arc::clone(lanes.inner()), stop.clone()));
+        tasks.spawn(watch(Arc::clone(lanes.inner()), options.endpoints_changed, stop.clone()));
+        Self { lanes, tasks, recorder }
+    }
+
+    /// The lanes, for fan-out's hand-off.
+    #[must_use]
+    pub fn lanes(&self) -> Lanes {
+        self.lanes.clone()
+    }
+
+    /// After a stop was requested: waits for what is in flight, writes what came back, gives the other leases back.
+    pub async fn finish(self) -> Left {
+        let inner = self.lanes.inner();
+        // Slots clone the sender when they open; without it no new one does any work, and the recorder ends with the last.
+        lock(&inner.outcomes).take();
+        self.tasks.close();
+        let unwritten = self.recorder.await.map_or(0, |Unwritten(count)| count);
+        self.tasks.wait().await;
+        let leases = inner.take_leases();
+        let mut left = Left { released: 0, lost: unwritten };
+        for chunk in leases.chunks(RELEASE_CHUNK) {
+            match deliveries::release(&inner.db, inner.owner, chunk).await {
+                Ok(_) => left.released += chunk.len(),
+                Err(failure) => {
+                    warn!(error = %failure, leases = chunk.len(), "leases could not be given back; they end by themselves");
+                    left.lost += chunk.len();
+                }
+            }
+        }
+        if left != Left::default() {
+            info!(
+                released = left.released,
+                lost = left.lost,
+                "stopped with {} deliveries given back",
+                left.released
+            );
+        }
+        left
+    }
+}
+
+/// Keeps endpoints current, the clock true, and forgets lanes that have nothing to do.
+async fn watch(inner: Arc<Inner>, changed: Wake, stop: Stop) {
+    while !stop.soft_requested() {
+        if let Err(failure) = refresh(&inner).await {
+            inner.sender.metrics.db_error("delivery");
+            warn!(error = %failure, "checking endpoints for changes failed: {failure}");
+            // Not knowing is no licence to use what may have changed.
+            for lane in lock(&inner.lanes).values() {
+                lane.mark_stale();
+            }
+        }
+        lock(&inner.lanes)
+            .retain(|_, lane| Arc::strong_count(lane) > 1 || !lane.is_idle(LANE_IDLE));
+        tokio::select! {
+            () = stop.soft() => {}
+            () = changed.woken() => {}
+            () = tokio::time::sleep(WATCH_EVERY) => {}
+        }
+    }
+}
+
+async fn refresh(inner: &Inner) -> Result<(), StoreError> {
+    let used: Vec<_> = lock(&inner.lanes)
+        .values()
+        .filter_map(|lane| Some((Arc::clone(lane), lane.version()?)))
+        .collect();
+    let mut session = inner.db.session().await?;
+    inner.sender.clock.sync(&mut session).await?;
+    drop(session);
+    if used.is_empty() {
+        return Ok(());
+    }
+    let mut tenants: Vec<&str> = used.iter().map(|(_, (tenant, _))| tenant.as_str()).collect();
+    tenants.sort_unstable();
+    tenants.dedup();
+    let current: HashMap<String, i64> =
+        endpoints::versions(&inner.db, &tenants).await?.into_iter().collect();
+    for (lane, (tenant, version)) in &used {
+        if current.get(tenant).copied().unwrap_or(0) != *version {
+            lane.mark_stale();
+        }
+    }
+    Ok(())
+}

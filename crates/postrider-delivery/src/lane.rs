@@ -1,0 +1,333 @@
+//! One endpoint's queue in this worker, and its slots.
+//!
+//! First attempts and retries queue apart. Retries have slots of their own: they never take the last ones of first attempts,
+//! nor can first attempts starve them. A lane keeps no more than it can start in time; the rest waits in the database.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use postrider_core::ids::EndpointId;
+use postrider_store::deliveries::LeasedDelivery;
+use tokio::sync::Notify;
+
+use crate::pace::{Speed, whole};
+use crate::target::Target;
+
+/// What the first pull of a lane asks for, before the size of its envelopes is known.
+const FIRST_PULL: usize = 64;
+const MOST_PULLED: usize = 1000;
+/// What a pull may bring into memory, by the average of what came before.
+const PULL_BYTES: f64 = (4 << 20) as f64;
+
+/// A lane. Shared by its slots, the puller and fan-out.
+pub(crate) struct Lane {
+    pub(crate) endpoint: EndpointId,
+    state: Mutex<State>,
+    /// The endpoint changed: look it up again before the next attempt.
+    stale: AtomicBool,
+    /// One slot looks the endpoint up, the others wait for it.
+    pub(crate) looking_up: tokio::sync::Mutex<()>,
+    /// Signalled when the queue has become half empty.
+    pub(crate) drained: Notify,
+}
+
+struct State {
+    first: VecDeque<LeasedDelivery>,
+    retries: VecDeque<LeasedDelivery>,
+    /// Places promised to fan-out.
+    reserved: usize,
+    first_running: usize,
+    retries_running: usize,
+    /// Rows wait in the database: hand-off rests until a pull comes back short.
+    overflowed: bool,
+    pulling: bool,
+    /// Asked to pull while a pull was under way.
+    pull_again: bool,
+    /// A moving average of envelope sizes, for pulls that fit into memory.
+    envelope_bytes: Option<f64>,
+    /// Fan-out waits for room.
+    awaited: bool,
+    target: Option<Arc<Target>>,
+    slots: usize,
+    speed: Speed,
+    touched: Instant,
+}
+
+/// What a slot is to do next.
+pub(crate) struct Next {
+    pub(crate) delivery: LeasedDelivery,
+    /// Rows wait in the database and the lane is half empty.
+    pub(crate) pull: bool,
+}
+
+/// Which kind of slot an attempt runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    First,
+    Retry,
+}
+
+/// What the lane's depth is judged by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Depth {
+    pub(crate) floor: usize,
+    pub(crate) lease: Duration,
+}
+
+impl Lane {
+    pub(crate) fn new(endpoint: EndpointId, slots: usize) -> Self {
+        Self {
+            endpoint,
+            state: Mutex::new(State {
+                first: VecDeque::new(),
+                retries: VecDeque::new(),
+                reserved: 0,
+                first_running: 0,
+                retries_running: 0,
+                overflowed: false,
+                pulling: false,
+                pull_again: false,
+                envelope_bytes: None,
+                awaited: false,
+                target: None,
+                slots,
+                speed: Speed::default(),
+                touched: Instant::now(),
+            }),
+            stale: AtomicBool::new(false),
+            looking_up: tokio::sync::Mutex::new(()),
+            drained: Notify::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics between two writes that belong together.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reserves places for fan-out; none while rows of this endpoint wait in the database.
+    pub(crate) fn reserve(&self, wanted: usize, depth: Depth) -> usize {
+        let mut state = self.state();
+        if state.overflowed {
+            return 0;
+        }
+        let got = wanted.min(state.free(depth));
+        state.reserved += got;
+        got
+    }
+
+    pub(crate) fn unreserve(&self, places: usize) {
+        let mut state = self.state();
+        state.reserved = state.reserved.saturating_sub(places);
+    }
+
+    /// Fills reserved places.
+    pub(crate) fn fill(&self, deliveries: impl Iterator<Item = LeasedDelivery>) {
+        let mut state = self.state();
+        let before = state.first.len();
+        state.first.extend(deliveries);
+        let filled = state.first.len() - before;
+        state.reserved = state.reserved.saturating_sub(filled);
+        state.touched = Instant::now();
+    }
+
+    /// Rows of this endpoint were inserted as due.
+    pub(crate) fn overflow(&self) {
+        self.state().overflowed = true;
+    }
+
+    /// Begins a pull, if none is under way and there is room: how many to ask for.
+    pub(crate) fn begin_pull(&self, depth: Depth) -> Option<usize> {
+        let mut state = self.state();
+        let free = state.free(depth);
+        if state.pulling {
+            state.pull_again = true;
+            return None;
+        }
+        if free == 0 {
+            state.overflowed = true;
+            return None;
+        }
+        state.pulling = true;
+        let fits =
+            state.envelope_bytes.map_or(FIRST_PULL, |bytes| whole(PULL_BYTES / bytes.max(1.0)));
+        Some(free.min(fits.clamp(1, MOST_PULLED)))
+    }
+
+    /// Ends a pull. `short`: the database has no more that is due now. Returns whether another was asked for meanwhile.
+    pub(crate) fn end_pull(&self, pulled: Vec<LeasedDelivery>, short: bool) -> bool {
+        let mut state = self.state();
+        state.pulling = false;
+        state.overflowed = !short;
+        state.touched = Instant::now();
+        for delivery in pulled {
+            if let Some(event) = &delivery.event {
+                let bytes = f64::from(u32::try_from(event.envelope.len()).unwrap_or(u32::MAX));
+                state.envelope_bytes = Some(
+                    state.envelope_bytes.map_or(bytes, |average| average + (bytes - average) / 8.0),
+                );
+            }
+            if delivery.attempts == 0 {
+                state.first.push_back(delivery)
+            } else {
+                state.retries.push_back(delivery)
+            }
+        }
+        std::mem::take(&mut state.pull_again)
+    }
+
+    /// A pull failed: what is due is still there.
+    pub(crate) fn fail_pull(&self) {
+        let mut state = self.state();
+        state.pulling = false;
+        state.overflowed = true;
+    }
+
+    /// How many more slots have work to begin with; they are counted as running from here on.
+    pub(crate) fn open_slots(&self) -> Vec<Slot> {
+        let mut state = self.state();
+        let mut opened = Vec::new();
+        while let Some(slot) = state.next_slot(opened.len()) {
+            match slot {
+                Slot::First => state.first_running += 1,
+                Slot::Retry => state.retries_running += 1,
+            }
+            opened.push(slot);
+        }
+        opened
+    }
+
+    /// The next delivery for a running slot, which may change its kind; `None` closes the slot.
+    pub(crate) fn next(&self, slot: &mut Slot, depth: Depth) -> Option<Next> {
+        let mut state = self.state();
+        state.close(*slot);
+        *slot = state.next_slot(0)?;
+        let delivery = match *slot {
+            Slot::First => {
+                state.first_running += 1;
+                state.first.pop_front()
+            }
+            Slot::Retry => {
+                state.retries_running += 1;
+                state.retries.pop_front()
+            }
+        }?;
+        let half_empty =
+            (state.awaited || state.overflowed) && state.free(depth) * 2 >= state.depth(depth);
+        if half_empty && std::mem::take(&mut state.awaited) {
+            self.drained.notify_one();
+        }
+        Some(Next { delivery, pull: half_empty && state.overflowed && !state.pulling })
+    }
+
+    /// A slot ends without asking for more.
+    pub(crate) fn close_slot(&self, slot: Slot) {
+        self.state().close(slot);
+    }
+
+    pub(crate) fn note_attempt(&self, took: Duration) {
+        self.state().speed.note(took);
+    }
+
+    /// The endpoint, unless it has to be looked up (again).
+    pub(crate) fn target(&self) -> Option<Arc<Target>> {
+        if self.stale.load(Ordering::Acquire) {
+            return None;
+        }
+        let target = self.state().target.clone()?;
+        target.valid_until.is_none_or(|until| Instant::now() < until).then_some(target)
+    }
+
+    pub(crate) fn set_target(&self, target: Arc<Target>) {
+        let mut state = self.state();
+        state.slots = target.in_flight;
+        state.target = Some(target);
+    }
+
+    /// Marks the endpoint as to be looked up; done before the look-up, so that a change in the middle of it is not lost.
+    pub(crate) fn clear_stale(&self) {
+        self.stale.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn mark_stale(&self) {
+        self.stale.store(true, Ordering::Release);
+    }
+
+    /// The tenant and version of the endpoint in use.
+    pub(crate) fn version(&self) -> Option<(String, i64)> {
+        self.state().target.as_ref().map(|target| (target.tenant.clone(), target.version))
+    }
+
+    /// Empties the queue.
+    pub(crate) fn take_all(&self) -> Vec<LeasedDelivery> {
+        let mut state = self.state();
+        let State { first, retries, .. } = &mut *state;
+        first.drain(..).chain(retries.drain(..)).collect()
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        let state = self.state();
+        state.first.len() + state.retries.len()
+    }
+
+    /// Nothing queued, reserved, running or waiting, and that for a while.
+    pub(crate) fn is_idle(&self, since: Duration) -> bool {
+        let state = self.state();
+        state.first.is_empty()
+            && state.retries.is_empty()
+            && state.reserved + state.first_running + state.retries_running == 0
+            && !state.pulling
+            && !state.overflowed
+            && state.touched.elapsed() >= since
+    }
+
+    /// Whether the lane is nearly full and drains quickly, so that waiting for it beats going through the database. If so, `drained`
+    /// is signalled when half of it is free.
+    pub(crate) fn is_worth_waiting_for(&self, batch: usize, depth: Depth) -> bool {
+        let mut state = self.state();
+        let fast = state.speed.rate(state.slots).is_none_or(|rate| rate >= 2000.0);
+        state.awaited = !state.overflowed && state.free(depth) < batch && fast;
+        state.awaited
+    }
+}
+
+impl State {
+    fn depth(&self, depth: Depth) -> usize {
+        self.speed.depth(self.slots, depth.floor, depth.lease)
+    }
+
+    fn free(&self, depth: Depth) -> usize {
+        self.depth(depth).saturating_sub(self.first.len() + self.retries.len() + self.reserved)
+    }
+
+    /// Half of the slots, at least one.
+    fn retry_slots(&self) -> usize {
+        (self.slots / 2).max(1)
+    }
+
+    /// Which queue the next attempt comes from, with `opening` slots opened but not yet at work.
+    fn next_slot(&self, opening: usize) -> Option<Slot> {
+        if self.first_running + self.retries_running >= self.slots {
+            return None;
+        }
+        let waiting = self.first.len() + self.retries.len();
+        if waiting <= opening {
+            return None;
+        }
+        let retry_free = self.retries_running < self.retry_slots();
+        match (self.first.is_empty(), self.retries.is_empty()) {
+            (_, false) if retry_free => Some(Slot::Retry),
+            (false, _) => Some(Slot::First),
+            _ => None,
+        }
+    }
+
+    fn close(&mut self, slot: Slot) {
+        match slot {
+            Slot::First => self.first_running = self.first_running.saturating_sub(1),
+            Slot::Retry => self.retries_running = self.retries_running.saturating_sub(1),
+        }
+    }
+}

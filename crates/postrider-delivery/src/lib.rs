@@ -1,0 +1,21 @@
+//! Delivery: what is owed is sent, and what came back is recorded.
+//! Takes deliveries from fan-out in memory and from `webhook_deliveries_open` (retries, overflow, a dead worker's leases).
+//! Writes each outcome through the recorder: `webhook_deliveries_closed`, `webhook_deliveries_open`, `webhook_attempts`.
+//! Never holds a transaction or a connection to the database while a request is in flight.
+//!
+//! The parts: [`Lanes`] (one queue an endpoint, with its slots), `attempt` (one request), `recorder` (outcomes in batches),
+//! `puller` (leases from the database what a lane has room for), `due` (knows when), `target` (the endpoint as it is now).
+
+mod attempt;
+mod due;
+mod engine;
+mod lane;
+mod lanes;
+mod pace;
+mod puller;
+mod recorder;
+mod target;
+
+pub use engine::{Delivery, DeliveryOptions, Left};
+pub use lanes::Lanes;
+pub use target::TargetPolicy;
