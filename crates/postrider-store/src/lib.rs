@@ -14,6 +14,7 @@ mod error;
 pub mod events;
 pub mod migrations;
 mod statement;
+pub mod workers;
 
 pub use connect::Connect;
 pub use db::{Db, Mode, Session};
