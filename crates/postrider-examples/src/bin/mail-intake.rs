@@ -155,7 +155,7 @@ async fn connect(arguments: &Arguments, connection: &mut JoinSet<()>) -> Result<
     let from_environment = || {
         ["POSTRIDER_DATABASE_URL", "DATABASE_URL"]
             .into_iter()
-            .find_map(|key| std::env::var(key).ok())
+            .find_map(|key| std::env::var(key).ok().filter(|url| !url.is_empty()))
     };
     let url = arguments.database_url.clone().or_else(from_environment);
     let url = url.ok_or_else(|| {
