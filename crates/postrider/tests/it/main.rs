@@ -1,0 +1,14 @@
+//! The producer against a real PostgreSQL, through its public door.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test that cannot go on fails the test")]
+
+mod agreement;
+mod bad_inputs;
+mod batch;
+mod best_effort;
+mod commit;
+mod isolation;
+mod publish;
+mod rights;
+mod stage;
+mod switch;
