@@ -1,5 +1,6 @@
 //! An endpoint as delivery uses it: parsed, unsealed, ready to sign. Kept by its lane for one routing version.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postrider_core::address::AddressPolicy;
@@ -19,7 +20,7 @@ pub struct TargetPolicy {
     /// Plain `http` URLs are sent to.
     pub allow_http: bool,
     pub addresses: AddressPolicy,
-    pub keys: KeyRing,
+    pub keys: Arc<KeyRing>,
     /// For endpoints without a time-out of their own: the whole attempt.
     pub timeout: Duration,
     /// For endpoints without a cap of their own: requests in flight at once.

@@ -3,7 +3,9 @@
 //! On a *direct* connection the settings are set once and statements are prepared. Through a transaction *pooler* neither
 //! survives the transaction, so each one carries its settings with `SET LOCAL` and statements are unnamed.
 
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use deadpool_postgres::{
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod,
+};
 use futures_util::future::try_join3;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -94,7 +96,25 @@ impl Db {
             .get()
             .await
             .map_err(|error| StoreError::new("getting a database connection", error))?;
-        Ok(Session { client: Some(client), mode: self.mode, in_transaction: false })
+        Ok(Session {
+            client: Some(Connection::Shared(client)),
+            mode: self.mode,
+            in_transaction: false,
+        })
+    }
+
+    /// A connection taken out of the pool for good: for session locks and settings that must not reach the next user.
+    pub(crate) async fn apart(&self) -> Result<Session, StoreError> {
+        let client = self
+            .pool
+            .get()
+            .await
+            .map_err(|error| StoreError::new("getting a database connection", error))?;
+        Ok(Session {
+            client: Some(Connection::Apart(Object::take(client))),
+            mode: self.mode,
+            in_transaction: false,
+        })
     }
 
     /// What lies between us and the server.
@@ -111,9 +131,16 @@ impl Db {
 
 /// One connection out of the pool. Dropped in the middle of a transaction, the connection is closed, not handed on.
 pub struct Session {
-    client: Option<Object>,
+    client: Option<Connection>,
     mode: Mode,
     in_transaction: bool,
+}
+
+enum Connection {
+    /// Goes back to the pool.
+    Shared(Object),
+    /// Closes when its user is done.
+    Apart(ClientWrapper),
 }
 
 impl Session {
@@ -259,15 +286,18 @@ impl Session {
     }
 
     /// The driver's client, for the few callers that need it whole.
-    pub(crate) fn client(&self) -> &Object {
-        self.client.as_ref().expect("the client leaves only in drop")
+    pub(crate) fn client(&self) -> &ClientWrapper {
+        match self.client.as_ref().expect("the client leaves only in drop") {
+            Connection::Shared(client) => client,
+            Connection::Apart(client) => client,
+        }
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         if self.in_transaction
-            && let Some(client) = self.client.take()
+            && let Some(Connection::Shared(client)) = self.client.take()
         {
             drop(Object::take(client));
         }

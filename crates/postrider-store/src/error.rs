@@ -48,7 +48,8 @@ impl StoreError {
     }
 
     /// An error of our own, without a cause in the driver.
-    pub(crate) fn other(doing: &'static str, detail: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn other(doing: &'static str, detail: impl Into<String>) -> Self {
         Self { doing, source: Cause::Other(detail.into()) }
     }
 

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use crate::endpoints::{Route, TenantRoutes};
 use crate::statement::{
-    DELIVERIES_INSERT, DELIVERIES_KEPT, ENDPOINTS_ROUTES, EVENTS_CLAIM, EVENTS_DONE, EVENTS_FAIL,
-    EVENTS_POSTPONE, EVENTS_TRY,
+    DELIVERIES_INSERT, DELIVERIES_KEPT, ENDPOINTS_ROUTES, EVENTS_ANY_PENDING, EVENTS_CLAIM,
+    EVENTS_DONE, EVENTS_FAIL, EVENTS_POSTPONE, EVENTS_TRY,
 };
 use crate::{Db, Session, StoreError};
 
@@ -224,6 +224,15 @@ impl Claim {
     pub async fn abandon(mut self) -> Result<(), StoreError> {
         self.session.rollback().await
     }
+}
+
+/// Whether no event waits to be fanned out.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn none_pending(db: &Db) -> Result<bool, StoreError> {
+    let rows = db.session().await?.query(&EVENTS_ANY_PENDING, &[]).await?;
+    Ok(rows.first().is_some_and(|row| !row.get::<_, bool>(0)))
 }
 
 /// Counts a try of an event, committed before the work, so that a crash counts.

@@ -1,6 +1,10 @@
 //! The fleet's registry: who runs, who lives, who died.
 
-use crate::statement::{WORKERS_FORGET, WORKERS_HEARTBEAT, WORKERS_NEXT, WORKERS_PEERS, WORKERS_REGISTER};
+use std::time::Duration;
+
+use crate::statement::{
+    WORKERS_DEAD, WORKERS_FORGET, WORKERS_HEARTBEAT, WORKERS_NEXT, WORKERS_PEERS, WORKERS_REGISTER,
+};
 use crate::{Db, StoreError};
 
 /// How others tell that a worker lives.
@@ -41,7 +45,9 @@ pub struct NewWorker<'a> {
 /// When the database cannot be asked.
 pub async fn next(db: &Db) -> Result<i64, StoreError> {
     let rows = db.session().await?.query(&WORKERS_NEXT, &[]).await?;
-    rows.first().map(|row| row.get(0)).ok_or_else(|| StoreError::other(WORKERS_NEXT.name, "no answer"))
+    rows.first()
+        .map(|row| row.get(0))
+        .ok_or_else(|| StoreError::other(WORKERS_NEXT.name, "no answer"))
 }
 
 /// Enters a worker, after it took the lock on its incarnation.
@@ -50,9 +56,37 @@ pub async fn next(db: &Db) -> Result<i64, StoreError> {
 /// When the database cannot be asked.
 pub async fn register(db: &Db, worker: &NewWorker<'_>) -> Result<(), StoreError> {
     let pid = i32::try_from(std::process::id()).unwrap_or(0);
-    let params: crate::db::Params<'_> =
-        &[&worker.incarnation, &worker.name, &pid, &worker.version, &worker.roles, &worker.liveness.as_str(), &worker.wakeup];
+    let params: crate::db::Params<'_> = &[
+        &worker.incarnation,
+        &worker.name,
+        &pid,
+        &worker.version,
+        &worker.roles,
+        &worker.liveness.as_str(),
+        &worker.wakeup,
+    ];
     db.session().await?.query(&WORKERS_REGISTER, params).await.map(drop)
+}
+
+/// A worker whose lock is free or whose heartbeat is old.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspect {
+    pub incarnation: i64,
+    pub name: String,
+}
+
+/// Workers that look dead at this moment: a test, not a verdict.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn dead(
+    db: &Db,
+    incarnation: i64,
+    heartbeat_grace: Duration,
+) -> Result<Vec<Suspect>, StoreError> {
+    let grace = i32::try_from(heartbeat_grace.as_secs()).unwrap_or(i32::MAX);
+    let rows = db.session().await?.query(&WORKERS_DEAD, &[&incarnation, &grace]).await?;
+    Ok(rows.iter().map(|row| Suspect { incarnation: row.get(0), name: row.get(1) }).collect())
 }
 
 /// Says that a worker lives. `false`: it was judged dead and must come back under a new incarnation.

@@ -1,0 +1,25 @@
+-- What operators watch: the backlog counted up to $1, its oldest event, the most overdue of at most $2 endpoints, the oldest
+-- snapshot of this database that we are allowed to see. Index: webhook_events_pending_pkey, webhook_deliveries_open_due.
+WITH RECURSIVE clock AS MATERIALIZED (
+    SELECT clock_timestamp() AS at
+), earliest AS (
+    (SELECT d.endpoint_id, d.next_attempt_at FROM postrider.webhook_deliveries_open d ORDER BY d.endpoint_id, d.next_attempt_at LIMIT 1)
+    UNION ALL
+    SELECT n.endpoint_id, n.next_attempt_at
+    FROM earliest p
+    CROSS JOIN LATERAL (
+        SELECT d.endpoint_id, d.next_attempt_at FROM postrider.webhook_deliveries_open d
+        WHERE d.endpoint_id > p.endpoint_id
+        ORDER BY d.endpoint_id, d.next_attempt_at LIMIT 1
+    ) n
+), overdue AS (
+    SELECT min(f.next_attempt_at) AS since FROM (SELECT e.next_attempt_at FROM earliest e LIMIT $2) f
+)
+SELECT extract(epoch FROM c.at)::float8 AS sampled_at,
+       (SELECT count(*) FROM (SELECT FROM postrider.webhook_events_pending p LIMIT $1) n) AS pending,
+       coalesce((SELECT extract(epoch FROM c.at - p.created_at) FROM postrider.webhook_events_pending p ORDER BY p.seq LIMIT 1), 0)::float8 AS oldest_pending,
+       coalesce((SELECT extract(epoch FROM c.at - o.since) FROM overdue o), 0)::float8 AS due_lag,
+       coalesce(extract(epoch FROM c.at - least(
+           (SELECT min(a.xact_start) FROM pg_stat_activity a WHERE a.backend_xmin IS NOT NULL AND a.datname = current_database()),
+           (SELECT min(x.prepared) FROM pg_prepared_xacts x WHERE x.database = current_database()))), 0)::float8 AS oldest_snapshot
+FROM clock c
