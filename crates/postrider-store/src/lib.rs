@@ -12,8 +12,14 @@ pub mod deliveries;
 pub mod endpoints;
 mod error;
 pub mod events;
+pub mod gauges;
+pub mod health;
+pub mod maintenance;
 pub mod migrations;
+pub mod partitions;
+pub mod retention;
 mod statement;
+pub mod vacuum;
 pub mod workers;
 
 pub use connect::Connect;

@@ -106,6 +106,7 @@ statements! {
     RETENTION_LEDGER_LEFTOVERS = "retention/ledger_leftovers" ();
     RETENTION_LEDGER_REINDEXED = "retention/ledger_reindexed" ();
     RETENTION_MARK_LEDGER = "retention/mark_ledger" (TIMESTAMPTZ);
+    RETENTION_OLDEST_OPEN = "retention/oldest_open" ();
     RETENTION_PRUNE_FAILED = "retention/prune_failed" (TIMESTAMPTZ, INT8);
     RETENTION_PRUNE_LEDGER = "retention/prune_ledger" (INT8, INT8, TIMESTAMPTZ);
     RETENTION_PRUNE_PUBLISH_FAILURES = "retention/prune_publish_failures" (TIMESTAMPTZ, INT8);

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::statement::{
-    WORKERS_DEAD, WORKERS_FORGET, WORKERS_HEARTBEAT, WORKERS_NEXT, WORKERS_PEERS, WORKERS_REGISTER,
+    WORKERS_CONDEMN, WORKERS_DEAD, WORKERS_FORGET, WORKERS_HEARTBEAT, WORKERS_NEXT, WORKERS_PEERS,
+    WORKERS_REGISTER, WORKERS_RELEASE_LEASES,
 };
 use crate::{Db, StoreError};
 
@@ -68,27 +71,6 @@ pub async fn register(db: &Db, worker: &NewWorker<'_>) -> Result<(), StoreError>
     db.session().await?.query(&WORKERS_REGISTER, params).await.map(drop)
 }
 
-/// A worker whose lock is free or whose heartbeat is old.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Suspect {
-    pub incarnation: i64,
-    pub name: String,
-}
-
-/// Workers that look dead at this moment: a test, not a verdict.
-///
-/// # Errors
-/// When the database cannot be asked.
-pub async fn dead(
-    db: &Db,
-    incarnation: i64,
-    heartbeat_grace: Duration,
-) -> Result<Vec<Suspect>, StoreError> {
-    let grace = i32::try_from(heartbeat_grace.as_secs()).unwrap_or(i32::MAX);
-    let rows = db.session().await?.query(&WORKERS_DEAD, &[&incarnation, &grace]).await?;
-    Ok(rows.iter().map(|row| Suspect { incarnation: row.get(0), name: row.get(1) }).collect())
-}
-
 /// Says that a worker lives. `false`: it was judged dead and must come back under a new incarnation.
 ///
 /// # Errors
@@ -113,4 +95,103 @@ pub async fn forget(db: &Db, incarnation: i64) -> Result<(), StoreError> {
 pub async fn peers(db: &Db, incarnation: i64) -> Result<usize, StoreError> {
     let rows = db.session().await?.query(&WORKERS_PEERS, &[&incarnation]).await?;
     Ok(rows.first().map_or(0, |row| usize::try_from(row.get::<_, i64>(0)).unwrap_or(0)))
+}
+
+/// What one look at the fleet showed.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Since when the database server runs: another time means that every session was lost, ours too.
+    pub server_started_at: Timestamp,
+    /// Workers whose lock is free or whose heartbeat is old. A suspicion, not a verdict.
+    pub suspects: Vec<Suspect>,
+}
+
+/// A worker that may be dead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspect {
+    pub incarnation: i64,
+    pub name: String,
+    /// `lock` or `heartbeat`.
+    pub liveness: String,
+}
+
+/// Looks for workers that may be dead: those whose lock is free, or whose heartbeat is older than `heartbeat_limit`.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn look(db: &Db, own: i64, heartbeat_limit: Duration) -> Result<Look, StoreError> {
+    let rows =
+        db.session().await?.query(&WORKERS_DEAD, &[&own, &whole_seconds(heartbeat_limit)]).await?;
+    let row = rows.first().ok_or_else(|| StoreError::other(WORKERS_DEAD.name, "no answer"))?;
+    let suspects = rows
+        .iter()
+        .filter_map(|row| {
+            let incarnation: Option<i64> = row.get(1);
+            incarnation.map(|incarnation| Suspect {
+                incarnation,
+                name: row.get(2),
+                liveness: row.get(3),
+            })
+        })
+        .collect();
+    Ok(Look { server_started_at: row.get(0), suspects })
+}
+
+/// Workers that look dead at this moment: a suspicion, not a verdict.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn dead(
+    db: &Db,
+    own: i64,
+    heartbeat_limit: Duration,
+) -> Result<Vec<Suspect>, StoreError> {
+    look(db, own, heartbeat_limit).await.map(|look| look.suspects)
+}
+
+/// What came of burying a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Burial {
+    /// It lives after all, or another worker buries it.
+    NotOurs,
+    /// This many of its leases are due again; it may have more.
+    Released(u64),
+    /// These were its last leases; it is out of the fleet.
+    Done(u64),
+}
+
+/// In one transaction: tests a worker's death once more, and makes up to `limit` of its leases due; if those were the last, takes
+/// it out of the fleet. `lease` is how long a lease can be at most.
+///
+/// # Errors
+/// When the database refuses; nothing of it is kept then.
+pub async fn bury(
+    db: &Db,
+    dead: i64,
+    heartbeat_limit: Duration,
+    lease: Duration,
+    limit: u32,
+) -> Result<Burial, StoreError> {
+    let mut session = db.session().await?;
+    let found =
+        session.begin_with(&WORKERS_CONDEMN, &[&dead, &whole_seconds(heartbeat_limit)]).await?;
+    if found.is_empty() {
+        session.rollback().await?;
+        return Ok(Burial::NotOurs);
+    }
+    let released = session
+        .execute(&WORKERS_RELEASE_LEASES, &[&dead, &whole_seconds(lease), &i64::from(limit)])
+        .await?;
+    let burial = if released < u64::from(limit) {
+        session.execute(&WORKERS_FORGET, &[&dead]).await?;
+        Burial::Done(released)
+    } else {
+        Burial::Released(released)
+    };
+    session.commit().await?;
+    Ok(burial)
+}
+
+fn whole_seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_secs_f64().ceil() as i64).unwrap_or(i32::MAX)
 }

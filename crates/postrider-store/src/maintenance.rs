@@ -1,0 +1,110 @@
+//! The janitor's connection: taken out of the pool for good, with settings and a lock of its own.
+//!
+//! One janitor of the fleet does housekeeping at a time: it holds an advisory lock of its session. Through a transaction
+//! pooler there is no such lock; two janitors then meet in PostgreSQL's own locks, and the later one tries again next time.
+//! No statement waits longer than a second for a lock, so nobody queues behind it for longer either.
+
+use std::time::Duration;
+
+use tokio_postgres::Row;
+
+use crate::db::Params;
+use crate::statement::CONTROL_TRY_LOCK;
+use crate::{Db, ErrorKind, Mode, Session, Statement, StoreError};
+
+const LOCK_CLASS: i32 = 1_886_352_248;
+const LOCK_KEY: i32 = 0;
+const SETTINGS: &str = "SET lock_timeout = '1s'; SET statement_timeout = '10min'";
+/// How often a statement that did not get its lock is tried, and the pause between two tries.
+const TRIES: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The right to keep house, and the connection to do it on. Dropped, both go.
+pub struct Maintenance {
+    session: Session,
+}
+
+impl Maintenance {
+    /// Begins housekeeping; `None` if another janitor is at it.
+    ///
+    /// # Errors
+    /// When no connection can be made.
+    pub async fn begin(db: &Db) -> Result<Option<Self>, StoreError> {
+        let mut maintenance = Self::unlocked(db).await?;
+        if db.mode() == Mode::Direct {
+            let rows =
+                maintenance.session.query(&CONTROL_TRY_LOCK, &[&LOCK_CLASS, &LOCK_KEY]).await?;
+            if !rows.first().is_some_and(|row| row.get(0)) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(maintenance))
+    }
+
+    /// The connection alone, for what any number of workers may do at once.
+    pub(crate) async fn unlocked(db: &Db) -> Result<Self, StoreError> {
+        let session = db.apart().await?;
+        if db.mode() == Mode::Direct {
+            session
+                .client()
+                .batch_execute(SETTINGS)
+                .await
+                .map_err(|error| StoreError::new("setting up housekeeping", error))?;
+        }
+        Ok(Self { session })
+    }
+
+    /// One statement as a transaction of its own, tried again while it does not get its lock.
+    pub(crate) async fn query(
+        &mut self,
+        statement: &Statement,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut left = TRIES;
+        loop {
+            left -= 1;
+            match self.session.query(statement, params).await {
+                Err(error) if left > 0 && error.kind() == ErrorKind::Retryable => {
+                    tokio::time::sleep(PAUSE).await
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// A command that takes no part in a transaction, in the words of the database's own `format()` or of a statement file.
+    /// Tried again while it does not get its lock; `command` is asked anew each time, since half of it may have been done.
+    /// No row: there is nothing to do.
+    pub(crate) async fn command(
+        &mut self,
+        command: &Statement,
+        params: Params<'_>,
+    ) -> Result<bool, StoreError> {
+        let mut left = TRIES;
+        loop {
+            left -= 1;
+            let rows = self.query(command, params).await?;
+            let Some(row) = rows.first() else { return Ok(left + 1 < TRIES) };
+            let text: String = row.get(0);
+            match self.session.client().batch_execute(&text).await {
+                Ok(()) => return Ok(true),
+                Err(error) => {
+                    let error = StoreError::new(command.name, error);
+                    if left == 0 || error.kind() != ErrorKind::Retryable {
+                        return Err(error);
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// A statement file that takes no part in a transaction, once.
+    pub(crate) async fn alone(&mut self, statement: &Statement) -> Result<(), StoreError> {
+        self.session
+            .client()
+            .batch_execute(statement.sql)
+            .await
+            .map_err(|error| StoreError::new(statement.name, error))
+    }
+}
