@@ -174,6 +174,7 @@ fn next(delivery: &LeasedDelivery, number: u16, answer: &Answer, verdict: Verdic
         Verdict::Rejected { reason } => close(DeliveryStatus::Rejected, Some(reason)),
         Verdict::Retry { after } => Next::Reschedule(Reschedule {
             id: delivery.id,
+            endpoint: delivery.endpoint,
             lease_no: delivery.lease_no,
             attempts: number,
             after,

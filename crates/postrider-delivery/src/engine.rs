@@ -71,7 +71,9 @@ impl Delivery {
         metrics: Metrics,
         stop: &Stop,
     ) -> Self {
-        let (outcomes, recorder) = Recorder::new(db.clone(), options.owner, metrics.clone());
+        let due = Due::default();
+        let (outcomes, recorder) =
+            Recorder::new(db.clone(), options.owner, metrics.clone(), due.clone());
         let (pulls, requests) = mpsc::unbounded_channel();
         let tasks = TaskTracker::new();
         let lanes = Lanes::new(Inner {
@@ -86,7 +88,7 @@ impl Delivery {
             retry_slots: Semaphore::new(options.retry_in_flight),
             tasks: tasks.clone(),
             stop: stop.clone(),
-            due: Due::default(),
+            due,
             pulls,
             outcomes: Mutex::new(Some(outcomes)),
             lanes: Mutex::new(HashMap::new()),

@@ -18,7 +18,7 @@ use tracing::{debug, error, warn};
 use crate::attempt::{self, Sender};
 use crate::due::Due;
 use crate::lane::{Depth, Lane, Slot};
-use crate::recorder::{Next, Outcome, Outcomes};
+use crate::recorder::{Outcome, Outcomes};
 use crate::target::{Lookup, Target, TargetPolicy, look_up};
 
 /// What recording an outcome may take; an attempt starts only while its lease covers the attempt and this.
@@ -207,9 +207,6 @@ impl Inner {
             lane.note_attempt(started.elapsed());
             self.sender.metrics.in_flight.dec();
             hand.settled = true;
-            if let Next::Reschedule(reschedule) = &outcome.state {
-                self.due.at(lane.endpoint, Instant::now() + reschedule.after);
-            }
             drop(hand);
             if outcomes.send(outcome).await.is_err() {
                 return lane.close_slot(slot);

@@ -11,6 +11,8 @@ use postrider_store::{Db, ErrorKind, StoreError};
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
+use crate::due::Due;
+
 const FLUSH_AT: usize = 512;
 const FLUSH_AFTER: Duration = Duration::from_millis(3);
 /// Slots wait when this many outcomes are unwritten.
@@ -38,13 +40,14 @@ pub(crate) struct Recorder {
     db: Db,
     owner: i64,
     metrics: Metrics,
+    due: Due,
     outcomes: mpsc::Receiver<Outcome>,
 }
 
 impl Recorder {
-    pub(crate) fn new(db: Db, owner: i64, metrics: Metrics) -> (Outcomes, Self) {
+    pub(crate) fn new(db: Db, owner: i64, metrics: Metrics, due: Due) -> (Outcomes, Self) {
         let (sender, outcomes) = mpsc::channel(QUEUE);
-        (sender, Self { db, owner, metrics, outcomes })
+        (sender, Self { db, owner, metrics, due, outcomes })
     }
 
     /// Runs until every sender is gone and all is written; a hard stop ends retrying against a database that is away.

@@ -115,6 +115,8 @@ pub struct Close {
 #[derive(Debug, Clone)]
 pub struct Reschedule {
     pub id: DeliveryId,
+    /// Whose it is: for whoever waits for the next attempt.
+    pub endpoint: EndpointId,
     pub lease_no: i32,
     /// Attempts made in all.
     pub attempts: u16,

@@ -1,0 +1,76 @@
+//! Overflow, other endpoints, other workers.
+
+use std::time::Duration;
+
+use postrider_testkit::Behaviour;
+
+use crate::stage::{Knobs, PATIENCE, Stage};
+
+const DELIVERED: &str =
+    "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'delivered'";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_does_not_fit_into_memory_waits_in_the_database_and_is_pulled() {
+    let stage = Stage::new().await;
+    stage.endpoint("acme", "/in").await;
+    stage.publish("acme", "m", 3000).await;
+    // Room for a handful of envelopes: nearly everything overflows.
+    let mut worker = stage.worker(Knobs { lane_bytes: 2000, ..Knobs::default() }).await;
+    assert_eq!(worker.fan_out.drain().await.unwrap(), 3000);
+    assert!(
+        worker.metrics.overflowed.get() > 2500,
+        "{} overflowed",
+        worker.metrics.overflowed.get()
+    );
+    stage.becomes(DELIVERED, 3000).await;
+    assert_eq!(stage.receiver.count(), 3000, "each once");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hanging_endpoint_does_not_hold_up_its_neighbour() {
+    let stage = Stage::new().await;
+    stage.endpoint("acme", "/hangs").await;
+    stage.endpoint("acme", "/well").await;
+    stage.receiver.behave("/hangs", Behaviour::Hang);
+    stage.publish("acme", "m", 2000).await;
+    let mut worker = stage.worker(Knobs::default()).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(DELIVERED, 2000).await;
+    assert_eq!(stage.receiver.received_at("/well").len(), 2000);
+    assert!(
+        stage.receiver.most_open() <= 20,
+        "ten in flight an endpoint, {} were open",
+        stage.receiver.most_open()
+    );
+    worker.stop.request_hard();
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_whose_lease_has_passed_overwrites_nothing() {
+    let stage = Stage::new().await;
+    stage.endpoint("acme", "/in").await;
+    stage.receiver.behave("/in", Behaviour::delay(Duration::from_millis(600)));
+    stage.publish("acme", "m", 1).await;
+    let mut worker = stage.worker(Knobs::default()).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.receiver.wait_for(1, PATIENCE).await;
+    // Meanwhile another worker takes the delivery over.
+    let taken = stage.client.execute("UPDATE postrider.webhook_deliveries_open SET lease_owner = 99, lease_no = lease_no + 1", &[]).await.unwrap();
+    assert_eq!(taken, 1);
+    let lost = async {
+        while worker.metrics.leases_lost.get() == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, lost).await.expect("the late outcome is noticed");
+    assert_eq!(
+        stage
+            .count("SELECT count(*) FROM postrider.webhook_deliveries_open WHERE lease_owner = 99")
+            .await,
+        1
+    );
+    assert_eq!(stage.count(DELIVERED).await, 0);
+    worker.stop().await;
+}

@@ -1,0 +1,93 @@
+//! What becomes of a delivery.
+
+use crate::stage::{Knobs, PATIENCE, Stage};
+
+const OPEN: &str = "SELECT count(*) FROM postrider.webhook_deliveries_open";
+const DELIVERED: &str =
+    "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'delivered'";
+const ATTEMPTS: &str = "SELECT count(*) FROM postrider.webhook_attempts";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn published_events_arrive_signed_and_are_recorded() {
+    let stage = Stage::new().await;
+    stage.endpoint("acme", "/in").await;
+    stage.publish("acme", "m", 700).await;
+    let mut worker = stage.worker(Knobs::default()).await;
+    assert_eq!(worker.fan_out.drain().await.unwrap(), 700);
+    let received = stage.receiver.wait_for(700, PATIENCE).await;
+    assert_eq!(received.len(), 700);
+    let signature = received[0].header("webhook-signature");
+    assert!(signature.starts_with("v1,"), "{signature}");
+    stage.becomes(DELIVERED, 700).await;
+    assert_eq!(stage.count(OPEN).await, 0);
+    assert_eq!(stage.count(ATTEMPTS).await, 0, "a first-try success needs no row of its own");
+    assert_eq!(worker.stop().await, postrider_delivery::Left::default());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_attempt_is_recorded_and_retried_with_the_same_id_and_bytes() {
+    let stage = Stage::new().await;
+    stage.endpoint("acme", "/in").await;
+    stage.receiver.behave("/in", postrider_testkit::Behaviour::statuses([500, 200]));
+    stage.publish("acme", "m", 1).await;
+    let mut worker = stage.worker(Knobs::default()).await;
+    worker.fan_out.drain().await.unwrap();
+    let received = stage.receiver.wait_for(2, PATIENCE).await;
+    assert_eq!(received[0].header("webhook-id"), received[1].header("webhook-id"));
+    assert_eq!(received[0].body, received[1].body);
+    assert_eq!(received[1].header("webhook-attempt"), "2");
+    stage.becomes(DELIVERED, 1).await;
+    assert_eq!(stage.count("SELECT count(*) FROM postrider.webhook_attempts WHERE status = 500 AND outcome = 'retry'").await, 1);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spent_schedule_and_a_gone_end_in_recorded_states() {
+    let stage = Stage::new().await;
+    stage.endpoint("acme", "/down").await;
+    stage.endpoint("acme", "/gone").await;
+    stage.receiver.behave("/down", postrider_testkit::Behaviour::statuses([503]));
+    stage.receiver.behave("/gone", postrider_testkit::Behaviour::statuses([410]));
+    stage.publish("acme", "m", 1).await;
+    let mut worker = stage.worker(Knobs::default()).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes("SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'rejected' AND reason = 'gone' AND attempts = 1", 1).await;
+    stage.becomes("SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'exhausted' AND attempts = 4", 1).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deliveries_of_a_disabled_endpoint_are_cancelled() {
+    let stage = Stage::new().await;
+    let endpoint = stage.endpoint("acme", "/in").await;
+    stage.receiver.behave("/in", postrider_testkit::Behaviour::statuses([500]));
+    stage.publish("acme", "m", 1).await;
+    let mut worker = stage.worker(Knobs::default()).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.receiver.wait_for(1, PATIENCE).await;
+    stage
+        .client
+        .execute(
+            "UPDATE postrider.webhook_endpoints SET enabled = false WHERE id = $1",
+            &[&endpoint.0],
+        )
+        .await
+        .unwrap();
+    stage.becomes("SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'cancelled' AND reason = 'endpoint_disabled'", 1).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_never_gets_what_its_filter_or_tenant_excludes() {
+    let stage = Stage::new().await;
+    stage.endpoint_at("acme", &stage.receiver.url("/bounced"), &["email.bounced"]).await;
+    stage.endpoint("globex", "/globex").await;
+    stage.endpoint_at("acme", &stage.receiver.url("/mail"), &["email.*"]).await;
+    stage.publish("acme", "m", 3).await;
+    let mut worker = stage.worker(Knobs::default()).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(DELIVERED, 3).await;
+    assert_eq!(stage.receiver.received_at("/mail").len(), 3);
+    assert_eq!(stage.receiver.count(), 3, "nothing else was sent");
+    worker.stop().await;
+}

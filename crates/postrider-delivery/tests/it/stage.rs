@@ -1,0 +1,201 @@
+//! The stage: a database, a receiver, endpoints, and a worker made of the real fan-out and delivery.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use postrider_core::address::AddressPolicy;
+use postrider_core::ids::EndpointId;
+use postrider_core::seal::KeyRing;
+use postrider_core::signing::Secret;
+use postrider_delivery::{Delivery, DeliveryOptions, Lanes, TargetPolicy};
+use postrider_destinations::{Client, ClientConfig};
+use postrider_fanout::{FanOut, FanOutOptions, HandOff, Limits};
+use postrider_runtime::{Metrics, Stop, Wake};
+use postrider_store::clock::DbClock;
+use postrider_store::deliveries::LeasedDelivery;
+use postrider_store::{Connect, Db, Mode};
+use postrider_testkit::{Receiver, TestDb};
+use uuid::Uuid;
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+pub(crate) struct Stage {
+    /// Dropped at the end, and the database with it.
+    _db: TestDb,
+    pub(crate) receiver: Receiver,
+    pub(crate) client: tokio_postgres::Client,
+    pub(crate) pool: Db,
+}
+
+/// One worker process's engine.
+pub(crate) struct Worker {
+    pub(crate) fan_out: FanOut<TestLanes>,
+    pub(crate) delivery: Delivery,
+    pub(crate) metrics: Metrics,
+    pub(crate) stop: Stop,
+}
+
+/// What a test changes about a worker.
+#[derive(Clone, Copy)]
+pub(crate) struct Knobs {
+    pub(crate) owner: i64,
+    pub(crate) lease: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) lane_bytes: usize,
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        Self {
+            owner: 1,
+            lease: Duration::from_secs(60),
+            timeout: Duration::from_secs(5),
+            lane_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        let db = TestDb::new().await;
+        let client = db.client().await;
+        let connect = Connect::parse(db.url(), "postrider-test", None).unwrap();
+        let pool = Db::new(&connect, Mode::Direct, 6).unwrap();
+        Self { client, pool, receiver: Receiver::start().await, _db: db }
+    }
+
+    /// An endpoint at this path of the receiver, retrying every 100 ms (seconds in the table, so 0 and quick).
+    pub(crate) async fn endpoint(&self, tenant: &str, path: &str) -> EndpointId {
+        self.endpoint_at(tenant, &self.receiver.url(path), &["*"]).await
+    }
+
+    pub(crate) async fn endpoint_at(&self, tenant: &str, url: &str, types: &[&str]) -> EndpointId {
+        let id = EndpointId(Uuid::now_v7());
+        let keys = KeyRing::from_master_keys(&[MASTER_KEY]).unwrap();
+        let secret = Secret::from_bytes(&[7; 32]).unwrap();
+        let aad = [b"secret:".as_slice(), id.0.as_bytes()].concat();
+        let sealed = keys.seal(secret.expose().as_bytes(), &aad, [9; 24]);
+        self.client
+            .execute(
+                "INSERT INTO postrider.webhook_endpoints (id, tenant_id, url, event_types, retry_schedule) VALUES ($1, $2, $3, $4, '{1,1,1}')",
+                &[&id.0, &tenant, &url, &types],
+            )
+            .await
+            .unwrap();
+        self.client
+            .execute("INSERT INTO postrider.webhook_endpoint_secrets (endpoint_id, sealed) VALUES ($1, $2)", &[&id.0, &sealed])
+            .await
+            .unwrap();
+        id
+    }
+
+    /// Publishes `count` events of a tenant, ids `<prefix>0…`.
+    pub(crate) async fn publish(&self, tenant: &str, prefix: &str, count: i32) {
+        self.client
+            .execute(
+                "SELECT postrider.publish_v1($1, $2 || i, 'email.received', '{\"n\":1}', NULL, NULL, NULL, NULL, NULL, true) FROM generate_series(0, $3 - 1) i",
+                &[&tenant, &prefix, &count],
+            )
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn worker(&self, knobs: Knobs) -> Worker {
+        let (stop, metrics) = (Stop::new(), Metrics::new());
+        let clock = DbClock::start(&mut self.pool.session().await.unwrap()).await.unwrap();
+        let options = DeliveryOptions {
+            owner: knobs.owner,
+            lease: knobs.lease,
+            lane_floor: 256,
+            lane_bytes: knobs.lane_bytes,
+            in_flight: 512,
+            retry_in_flight: 128,
+            policy: TargetPolicy {
+                allow_http: true,
+                addresses: AddressPolicy::with_loopback(),
+                keys: Arc::new(KeyRing::from_master_keys(&[MASTER_KEY]).unwrap()),
+                timeout: knobs.timeout,
+                in_flight: 10,
+            },
+            endpoints_changed: Wake::new(),
+        };
+        let client = Client::new(ClientConfig {
+            addresses: AddressPolicy::with_loopback(),
+            ..ClientConfig::default()
+        })
+        .unwrap();
+        let delivery =
+            Delivery::start(self.pool.clone(), client, clock, options, metrics.clone(), &stop);
+        let fan_out = FanOut::new(
+            self.pool.clone(),
+            Arc::new(TestLanes(delivery.lanes())),
+            FanOutOptions {
+                owner: knobs.owner,
+                lease: knobs.lease,
+                limits: Limits::default(),
+                after_crash: false,
+            },
+            metrics.clone(),
+        );
+        Worker { fan_out, delivery, metrics, stop }
+    }
+
+    /// How many rows a query counts.
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        self.client
+            .query_one(sql, &[])
+            .await
+            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+            .get(0)
+    }
+
+    /// Waits until a count is what it should be.
+    pub(crate) async fn becomes(&self, sql: &str, wanted: i64) {
+        let since = Instant::now();
+        loop {
+            let found = self.count(sql).await;
+            if found == wanted {
+                return;
+            }
+            assert!(
+                since.elapsed() < PATIENCE,
+                "{sql} is {found}, not {wanted}, after {PATIENCE:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Worker {
+    /// Stops in order and gives what was left.
+    pub(crate) async fn stop(self) -> postrider_delivery::Left {
+        self.stop.request_soft();
+        self.delivery.finish().await
+    }
+}
+
+pub(crate) struct TestLanes(Lanes);
+
+impl HandOff for TestLanes {
+    fn reserve(&self, endpoint: EndpointId, wanted: usize, bytes: usize) -> usize {
+        self.0.reserve(endpoint, wanted, bytes)
+    }
+
+    fn unreserve(&self, endpoint: EndpointId, places: usize) {
+        self.0.unreserve(endpoint, places);
+    }
+
+    fn hand_off(&self, deliveries: Vec<LeasedDelivery>) {
+        self.0.hand_off(deliveries);
+    }
+
+    fn overflowed(&self, endpoint: EndpointId) {
+        self.0.overflowed(endpoint);
+    }
+
+    fn pace(&self) -> impl Future<Output = ()> + Send {
+        self.0.pace()
+    }
+}
