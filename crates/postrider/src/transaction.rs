@@ -17,6 +17,9 @@ impl PgTransaction for deadpool_postgres::Transaction<'_> {}
 pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// Whether a statement may be prepared under a name and kept, where the transaction has a place to keep it.
+///
+/// A kept one saves the server parsing and planning the call: about 20 of 160 µs of its CPU for each publish, and a
+/// tenth of the time on one connection (2026-11-21, 2 cores, PostgreSQL 15, both in turn).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Statements {
     Cached,
