@@ -123,6 +123,11 @@ impl Recorder {
     }
 
     fn note(&self, records: &Records, recorded: Recorded, started: Instant) {
+        // Counted from after the commit, so that the row is due when the timer fires.
+        let now = Instant::now();
+        for reschedule in &records.reschedules {
+            self.due.at(reschedule.endpoint, now + reschedule.after);
+        }
         self.metrics
             .recorder_flush
             .observe(f64::from(u32::try_from(records.len()).unwrap_or(u32::MAX)));
