@@ -41,6 +41,7 @@ const TABLES: &[&str] = &[
     "webhook_attempts",
     "webhook_event_ids",
     "webhook_publish_failures",
+    "webhook_events_failed",
     "webhook_events_pending",
     "webhook_deliveries_open",
     "other",

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use crate::maintenance::Maintenance;
+use crate::retention::Owed;
 use crate::statement::{
     PARTITIONS_ATTACH, PARTITIONS_DETACH, PARTITIONS_DROP, PARTITIONS_EMPTY, PARTITIONS_FILL,
     PARTITIONS_LIST, PARTITIONS_REGISTER, PARTITIONS_REPLACE, PARTITIONS_ROWS,
@@ -254,8 +255,8 @@ pub async fn rows(maintenance: &mut Maintenance, partition: &Partition) -> Resul
 pub async fn drop_detached(
     maintenance: &mut Maintenance,
     partition: &Partition,
-) -> Result<Option<String>, StoreError> {
+) -> Result<Option<Owed>, StoreError> {
     let rows =
         maintenance.query(&PARTITIONS_DROP, &[&partition.parent.as_str(), &partition.name]).await?;
-    Ok(rows.first().and_then(|row| row.get(0)))
+    Ok(rows.first().and_then(|row| row.get(0)).map(Owed::from_word))
 }

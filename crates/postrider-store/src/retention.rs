@@ -14,7 +14,7 @@ use crate::statement::{
 };
 
 /// Why the bodies of a day may not go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owed {
     /// One of its events has not been fanned out.
     Pending,
@@ -22,6 +22,16 @@ pub enum Owed {
     Open,
     /// Somebody's open transaction writes into it.
     Busy,
+}
+
+impl Owed {
+    pub(crate) fn from_word(word: &str) -> Self {
+        match word {
+            "pending" => Self::Pending,
+            "open" => Self::Open,
+            _ => Self::Busy,
+        }
+    }
 }
 
 /// Why the bodies of a day may not go; `None`: they may.
@@ -33,12 +43,7 @@ pub async fn bodies_owed(
     day: &Partition,
 ) -> Result<Option<Owed>, StoreError> {
     let rows = maintenance.query(&RETENTION_BODIES_OWED, &[&day.name, &day.lo, &day.hi]).await?;
-    let why: Option<String> = rows.first().and_then(|row| row.get(0));
-    Ok(why.map(|why| match why.as_str() {
-        "pending" => Owed::Pending,
-        "open" => Owed::Open,
-        _ => Owed::Busy,
-    }))
+    Ok(rows.first().and_then(|row| row.get(0)).map(Owed::from_word))
 }
 
 /// Closes up to `limit` open deliveries of a day whose bodies go, as exhausted; what a worker has in hand stays. Returns how

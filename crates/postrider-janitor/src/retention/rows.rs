@@ -1,0 +1,67 @@
+//! What goes row by row, in chunks: the ledger and recorded failures.
+
+use jiff::Timestamp;
+use postrider_store::StoreError;
+use postrider_store::retention::{self, Failures};
+use tracing::{info, warn};
+
+use super::Round;
+
+const CHUNK: i64 = 5000;
+/// So many rows must have gone since the ledger's index was made anew before it is again, and a quarter of those that stay.
+const REINDEX_AFTER: i64 = 1_000_000;
+
+/// Ids of events, from the oldest `seq` on.
+pub(super) async fn ledger(round: &mut Round<'_>, cutoff: Timestamp) -> Result<(), StoreError> {
+    if !round.report.dry_run {
+        retention::mark_ledger(round.maintenance, Some(round.now)).await?;
+    }
+    let ledger = retention::ledger(round.maintenance, cutoff).await?;
+    if round.report.dry_run {
+        round.report.ledger = retention::count_ledger(round.maintenance, &ledger).await?;
+        return Ok(());
+    }
+    let mut from = ledger.pruned_to;
+    while from < ledger.prune_to && round.goes_on() {
+        let to = from.saturating_add(CHUNK).min(ledger.prune_to);
+        round.report.ledger +=
+            retention::prune_ledger(round.maintenance, from, to, ledger.before).await?;
+        from = to;
+    }
+    let turned_over = from - ledger.indexed_at;
+    if turned_over >= REINDEX_AFTER.max((ledger.last_seq - from) / 4) && round.goes_on() {
+        match retention::reindex_ledger(round.maintenance).await {
+            Ok(()) => info!(turned_over, "made the ledger's index anew"),
+            Err(error) => {
+                warn!(%error, "could not make the ledger's index anew; the old one serves, slower")
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Failed publishes and failed events.
+pub(super) async fn failures(round: &mut Round<'_>, cutoff: Timestamp) -> Result<(), StoreError> {
+    round.report.publish_failures = failures_of(round, Failures::Publish, cutoff).await?;
+    round.report.failed_events = failures_of(round, Failures::FanOut, cutoff).await?;
+    Ok(())
+}
+
+async fn failures_of(
+    round: &mut Round<'_>,
+    which: Failures,
+    cutoff: Timestamp,
+) -> Result<u64, StoreError> {
+    if round.report.dry_run {
+        return retention::count_failures(round.maintenance, which, cutoff).await;
+    }
+    let mut gone = 0;
+    while round.goes_on() {
+        let chunk = retention::prune_failures(round.maintenance, which, cutoff, CHUNK).await?;
+        gone += chunk;
+        if chunk == 0 {
+            break;
+        }
+    }
+    Ok(gone)
+}
