@@ -42,7 +42,10 @@ impl Maintenance {
     }
 
     /// The connection alone, for what any number of workers may do at once.
-    pub(crate) async fn unlocked(db: &Db) -> Result<Self, StoreError> {
+    ///
+    /// # Errors
+    /// When no connection can be made.
+    pub async fn unlocked(db: &Db) -> Result<Self, StoreError> {
         let session = db.apart().await?;
         if db.mode() == Mode::Direct {
             session

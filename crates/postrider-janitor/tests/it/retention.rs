@@ -1,0 +1,210 @@
+//! What is old goes, what is owed stays.
+
+use jiff::Timestamp;
+use postrider_janitor::retention::pass;
+use postrider_janitor::{PruneReport, Retention, prune};
+use postrider_runtime::Stop;
+use postrider_store::partitions::{Parent, Partition};
+
+use crate::Stage;
+
+const OPEN: &str = "SELECT count(*) FROM postrider.webhook_deliveries_open";
+const BODIES: &str = "SELECT count(*) FROM postrider.webhook_events";
+const LEDGER: &str = "SELECT count(*) FROM postrider.webhook_event_ids";
+const FANNED_OUT: &str = "DELETE FROM postrider.webhook_events_pending";
+
+async fn let_go(stage: &Stage, now: Timestamp, dry_run: bool) -> PruneReport {
+    let mut maintenance = stage.housekeeping().await;
+    pass(&mut maintenance, &Retention::default(), Some(now), dry_run, &Stop::new())
+        .await
+        .expect("the database answers")
+}
+
+#[tokio::test]
+async fn bodies_go_after_thirty_days_and_not_before() {
+    let stage = Stage::set().await;
+    stage.publish(5).await;
+    stage.execute(FANNED_OUT).await;
+    let early = let_go(&stage, stage.in_days(30).await, false).await;
+    assert_eq!((early.events, early.dropped.len()), (0, 0), "{early:?}");
+    let late = let_go(&stage, stage.in_days(31).await, false).await;
+    assert_eq!((late.events, late.dropped.len(), late.kept.len()), (5, 1, 0), "{late:?}");
+    assert_eq!(stage.number(BODIES).await, 0);
+    let registered = "SELECT count(*) FROM postrider.partitions p WHERE to_regclass('postrider.' || p.name) IS NULL";
+    assert_eq!(stage.number(registered).await, 0);
+}
+
+#[tokio::test]
+async fn a_day_with_a_pending_event_stays() {
+    let stage = Stage::set().await;
+    stage.publish(5).await;
+    stage.execute("DELETE FROM postrider.webhook_events_pending WHERE seq > 1").await;
+    let report = let_go(&stage, stage.in_days(80).await, false).await;
+    assert_eq!((report.events, report.kept.len()), (0, 1), "{report:?}");
+    assert_eq!(report.kept[0].why, "an event of it has not been fanned out");
+    assert_eq!(stage.number(BODIES).await, 5);
+    assert!(!report.dropped.is_empty(), "the empty days after it go");
+}
+
+#[tokio::test]
+async fn an_uncommitted_publisher_keeps_its_day() {
+    let stage = Stage::set().await;
+    let publisher = stage.test.client().await;
+    publisher
+        .batch_execute("BEGIN; SELECT postrider.publish('email.received', 't', '{}')")
+        .await
+        .expect("publishes");
+    let report = let_go(&stage, stage.in_days(31).await, false).await;
+    assert_eq!((report.dropped.len(), report.kept.len()), (0, 1), "{report:?}");
+    publisher.batch_execute("COMMIT").await.expect("commits");
+    assert_eq!(
+        (
+            stage.number(BODIES).await,
+            stage.number("SELECT count(*) FROM postrider.webhook_events_pending").await
+        ),
+        (1, 1)
+    );
+}
+
+#[tokio::test]
+async fn an_open_delivery_is_closed_as_exhausted_before_its_body_goes() {
+    let stage = Stage::set().await;
+    stage.publish(2500).await;
+    stage.execute(FANNED_OUT).await;
+    stage.owe("clock_timestamp() + interval '1 hour'", 0).await;
+    let report = let_go(&stage, stage.in_days(31).await, false).await;
+    assert_eq!((report.expired, report.events, report.kept.len()), (2500, 2500, 0), "{report:?}");
+    assert_eq!(stage.number(OPEN).await, 0);
+    let closed = "SELECT count(*) FROM postrider.webhook_deliveries
+                  WHERE NOT open AND status = 'exhausted' AND reason = 'body_expired' AND lease_owner IS NULL AND lease_no = 4";
+    assert_eq!(stage.number(closed).await, 2500);
+}
+
+#[tokio::test]
+async fn a_delivery_in_the_hands_of_a_worker_keeps_its_day() {
+    let stage = Stage::set().await;
+    stage.publish(2).await;
+    stage.execute(FANNED_OUT).await;
+    stage.owe("clock_timestamp() + interval '1 minute'", 77).await;
+    let report = let_go(&stage, stage.in_days(31).await, false).await;
+    assert_eq!((report.expired, report.events, report.kept.len()), (0, 0, 1), "{report:?}");
+    assert_eq!(report.kept[0].why, "a delivery of it is open");
+    assert_eq!((stage.number(OPEN).await, stage.number(BODIES).await), (2, 2));
+}
+
+#[tokio::test]
+async fn a_dry_run_counts_and_changes_nothing() {
+    let stage = Stage::set().await;
+    stage.publish(4).await;
+    stage.execute(FANNED_OUT).await;
+    stage.owe("clock_timestamp()", 0).await;
+    stage
+        .execute(
+            "SELECT postrider.record_publish_failure_v1('t', 'evt_1', 'email.received', 'a test')",
+        )
+        .await;
+    let now = stage.in_days(120).await;
+    let report = let_go(&stage, now, true).await;
+    assert!(report.dry_run);
+    assert_eq!((report.events, report.expired, report.publish_failures), (4, 4, 1), "{report:?}");
+    assert_eq!((stage.number(BODIES).await, stage.number(OPEN).await), (4, 4));
+    let real = let_go(&stage, now, false).await;
+    assert_eq!((real.events, real.expired, real.publish_failures), (4, 4, 1), "{real:?}");
+    assert_eq!(stage.number("SELECT count(*) FROM postrider.webhook_publish_failures").await, 0);
+}
+
+#[tokio::test]
+async fn closed_deliveries_and_attempts_go_after_ninety_days() {
+    let stage = Stage::set().await;
+    stage.publish(3).await;
+    stage
+        .execute(
+            "DELETE FROM postrider.webhook_events_pending;
+             INSERT INTO postrider.webhook_deliveries
+                 (id, endpoint_id, event_seq, event_created_at, closed_at, open, status, tenant_id)
+             SELECT (substr(postrider.delivery_id_floor(e.created_at)::text, 1, 14) || substr(gen_random_uuid()::text, 15))::uuid,
+                    gen_random_uuid(), e.seq, e.created_at, clock_timestamp(), false, 'delivered', 't' FROM postrider.webhook_events e;
+             INSERT INTO postrider.webhook_attempts (delivery_id, started_at, endpoint_id, duration_ms, attempt, outcome)
+             SELECT gen_random_uuid(), e.created_at, gen_random_uuid(), 1, 1, 'retry' FROM postrider.webhook_events e",
+        )
+        .await;
+    let early = let_go(&stage, stage.in_days(89).await, false).await;
+    assert_eq!((early.events, early.deliveries, early.attempts), (3, 0, 0), "{early:?}");
+    let late = let_go(&stage, stage.in_days(95).await, false).await;
+    assert_eq!((late.deliveries, late.attempts, late.kept.len()), (3, 3, 0), "{late:?}");
+
+    let listing = stage.listing().await;
+    let closed: Vec<&Partition> = listing.of(Parent::Closed).collect();
+    assert_eq!(closed[0].lo, None, "there is always a place for an old delivery");
+    assert!(closed.windows(2).all(|pair| pair[0].hi == pair[1].lo), "and no gap");
+    stage
+        .execute(
+            "INSERT INTO postrider.webhook_deliveries (id, endpoint_id, event_seq, event_created_at, closed_at, open, status, tenant_id)
+             VALUES (postrider.delivery_id_floor('2001-01-01'), gen_random_uuid(), 1, '2001-01-01', clock_timestamp(), false, 'delivered', 't')",
+        )
+        .await;
+    let again = let_go(&stage, stage.in_days(96).await, false).await;
+    assert_eq!(again.deliveries, 1, "{again:?}");
+    let listing = stage.listing().await;
+    let closed: Vec<&Partition> = listing.of(Parent::Closed).collect();
+    assert!(
+        closed[0].lo.is_none() && closed.windows(2).all(|pair| pair[0].hi == pair[1].lo),
+        "{closed:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_ledger_is_pruned_up_to_what_is_owed() {
+    let stage = Stage::set().await;
+    stage.publish(12_000).await;
+    stage.execute(FANNED_OUT).await;
+    let marked = stage.in_days(1).await;
+    let_go(&stage, marked, false).await;
+    // Published after the mark, and by the pinned clock long before: the mark decides.
+    stage.publish(3).await;
+    stage.execute(FANNED_OUT).await;
+
+    let early = let_go(&stage, stage.in_days(90).await, false).await;
+    assert_eq!(early.ledger, 0, "{early:?}");
+    let dry = let_go(&stage, stage.in_days(92).await, true).await;
+    assert_eq!(dry.ledger, 12_000, "{dry:?}");
+    let late = let_go(&stage, stage.in_days(92).await, false).await;
+    assert_eq!(late.ledger, 12_000, "{late:?}");
+    assert_eq!(stage.number(LEDGER).await, 3);
+    let again = let_go(&stage, stage.in_days(93).await, false).await;
+    assert_eq!(again.ledger, 0);
+}
+
+#[tokio::test]
+async fn a_pending_event_keeps_its_id_in_the_ledger() {
+    let stage = Stage::set().await;
+    stage.publish(10).await;
+    stage.execute("DELETE FROM postrider.webhook_events_pending WHERE seq <> 4").await;
+    let_go(&stage, stage.in_days(1).await, false).await;
+    let report = let_go(&stage, stage.in_days(100).await, false).await;
+    assert_eq!(report.ledger, 0, "{report:?}");
+    assert_eq!(stage.number(LEDGER).await, 10);
+}
+
+#[tokio::test]
+async fn the_ledgers_index_is_made_anew_after_a_turn() {
+    let stage = Stage::set().await;
+    stage.publish(10).await;
+    stage
+        .execute("UPDATE postrider.ledger_state SET pruned_to = 5000000, indexed_at = 1000000")
+        .await;
+    let_go(&stage, stage.in_days(0).await, false).await;
+    assert_eq!(stage.number("SELECT indexed_at FROM postrider.ledger_state").await, 5_000_000);
+    let whole = "SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                 WHERE c.relname LIKE 'webhook_event_ids_seq%' AND i.indisvalid";
+    assert_eq!(stage.number(whole).await, 1);
+}
+
+#[tokio::test]
+async fn prune_waits_for_a_janitor_that_is_at_it() {
+    let stage = Stage::set().await;
+    let (retention, maintenance) = (Retention::default(), stage.housekeeping().await);
+    let (report, ()) =
+        tokio::join!(prune(&stage.db, &retention, true), async move { drop(maintenance) });
+    assert_eq!(report.expect("prunes"), PruneReport { dry_run: true, ..PruneReport::default() });
+}
