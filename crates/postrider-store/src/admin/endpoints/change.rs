@@ -223,7 +223,28 @@ pub async fn cancel_deliveries(db: &Db, id: EndpointId, reason: &str) -> Result<
     }
 }
 
+impl EndpointChange {
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.url.is_none()
+            && self.description.is_none()
+            && self.event_types.is_none()
+            && self.filter.is_keep()
+            && self.headers.is_keep()
+            && self.retry_schedule.is_keep()
+            && self.timeout_ms.is_keep()
+            && self.max_in_flight.is_keep()
+            && self.capture_responses.is_none()
+            && self.metadata.is_none()
+    }
+}
+
 impl<T> Change<T> {
+    fn is_keep(&self) -> bool {
+        matches!(self, Self::Keep)
+    }
+
     /// Whether something changes, and to what.
     fn parts(self) -> (bool, Option<T>) {
         match self {

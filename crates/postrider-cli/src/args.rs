@@ -1,0 +1,189 @@
+//! The command line: one tree, noun then verb. Each command's own options are beside the command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{
+    completions, config, deliveries, demo, endpoints, events, failed, migrate, prune, run, sign,
+    sink, switch, verify,
+};
+use crate::config::Flags;
+use crate::exit;
+use crate::output::Color;
+
+/// Publish webhook events inside your own PostgreSQL transactions; deliver them signed, with retries, until accepted.
+#[derive(Debug, Parser)]
+#[command(name = "postrider", version, about, after_long_help = exit::HELP, propagate_version = true, max_term_width = 120)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Database to use, as postgres://user:password@host:port/database; none: an embedded server in the data folder
+    #[arg(long, short = 'd', global = true, value_name = "URL", help_heading = "Everywhere")]
+    pub database_url: Option<String>,
+    /// Configuration file; none: ./postrider.toml, then /etc/postrider/postrider.toml
+    #[arg(long, short = 'c', global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub config: Option<PathBuf>,
+    /// Folder of the embedded database
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    pub data_dir: Option<PathBuf>,
+    /// Folder of the PostgreSQL server binaries for the embedded database
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    pub pg_bin_dir: Option<PathBuf>,
+    /// Answer with one JSON document
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub json: bool,
+    /// Say nothing but what was asked for, and errors
+    #[arg(long, short, global = true, help_heading = "Everywhere")]
+    pub quiet: bool,
+    /// Log more; twice: much more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
+    pub verbose: u8,
+    /// Do not ask before destroying anything
+    #[arg(long, short, global = true, help_heading = "Everywhere")]
+    pub yes: bool,
+    /// When to colour
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "Everywhere"
+    )]
+    pub color: Color,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the daemon: fan events out, deliver them, keep the tables tidy
+    Run(run::Args),
+    /// Look after the database schema
+    #[command(subcommand)]
+    Migrate(migrate::Command),
+    /// Where tenants want events sent
+    #[command(subcommand)]
+    Endpoints(endpoints::Command),
+    /// What was published
+    #[command(subcommand)]
+    Events(events::Command),
+    /// What is owed to endpoints, and what came of it
+    #[command(subcommand)]
+    Deliveries(deliveries::Command),
+    /// Events that could not be fanned out, and best-effort publishes that failed
+    #[command(subcommand)]
+    Failed(failed::Command),
+    /// The kill switch of publishing
+    #[command(subcommand)]
+    Switch(switch::Command),
+    /// How the installation stands, on one screen
+    Status,
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Remove what is older than the configured retention
+    Prune(prune::Args),
+    /// Receive webhooks on this machine, verify them, and fail on purpose
+    Sink(sink::Args),
+    /// Sign a body as postrider does
+    Sign(sign::Args),
+    /// Verify a signature, and say what is wrong with it
+    Verify(verify::Args),
+    /// Show the whole job in one process
+    Demo(demo::Args),
+    /// Print the version
+    Version,
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+}
+
+impl Global {
+    /// What the global options say about the configuration.
+    pub(crate) fn flags(&self) -> Flags {
+        let mut flags = Flags { file: self.config.clone(), ..Flags::default() };
+        let path = |path: &PathBuf| path.display().to_string();
+        flags.set("database.url", "--database-url", self.database_url.clone());
+        flags.set("data_dir", "--data-dir", self.data_dir.as_ref().map(path));
+        flags.set("pg_bin_dir", "--pg-bin-dir", self.pg_bin_dir.as_ref().map(path));
+        flags
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_tree_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_anywhere() {
+        let before =
+            Cli::try_parse_from(["postrider", "--json", "-d", "postgres://h/x", "status"]).unwrap();
+        let after =
+            Cli::try_parse_from(["postrider", "status", "--json", "-d", "postgres://h/x"]).unwrap();
+        for cli in [before, after] {
+            assert!(cli.global.json);
+            assert_eq!(
+                cli.global.flags().values,
+                [("database.url", "--database-url", "postgres://h/x".to_owned())]
+            );
+        }
+    }
+
+    #[test]
+    fn every_command_of_the_tree_parses() {
+        for line in [
+            "run --once --role fanout,delivery --dev --migrate",
+            "migrate up",
+            "migrate status",
+            "migrate print",
+            "endpoints add https://example.com/h --tenant acme --types email.*,order.paid --header X-A:1",
+            "endpoints list --tenant acme",
+            "endpoints show whk_0",
+            "endpoints update whk_0 --url https://example.com/x",
+            "endpoints delete whk_0 --yes",
+            "endpoints test whk_0",
+            "endpoints enable whk_0",
+            "endpoints disable whk_0",
+            "events publish email.sent --key m1 --key x --data {}",
+            "events list --since 2h --type email.*",
+            "events show evt_0",
+            "deliveries list --status exhausted",
+            "deliveries show whd_0",
+            "deliveries retry whd_0",
+            "failed list",
+            "failed requeue --all",
+            "switch off --tenant acme --reason x",
+            "switch on",
+            "switch list",
+            "status",
+            "config check",
+            "config show",
+            "prune --dry-run",
+            "sink --port 0 --expect 1 --timeout 5s",
+            "sign --id evt_1 --secret-file x",
+            "verify --id evt_1 --timestamp 1 --signature v1,x --secret-file x",
+            "demo --once",
+            "version",
+            "completions bash",
+        ] {
+            let words = std::iter::once("postrider").chain(line.split(' '));
+            if let Err(error) = Cli::try_parse_from(words) {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+}

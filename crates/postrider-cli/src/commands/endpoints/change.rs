@@ -1,0 +1,143 @@
+//! `postrider endpoints update`, `enable`, `disable` and `delete`.
+
+use postrider_store::admin::endpoints::{self, Change, EndpointChange};
+use serde_json::json;
+
+use super::fields::{self, Fields};
+use crate::commands::Ended;
+use crate::context::{Context, Database};
+use crate::exit::{Exit, Failure};
+use crate::lookup;
+
+/// Options of `endpoints update`. What is not given is neither changed nor checked again.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Update {
+    /// The endpoint: whk_… or the beginning of it
+    #[arg(value_name = "ENDPOINT")]
+    id: String,
+    /// Where events are sent
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Take all request headers away
+    #[arg(long, conflicts_with_all = ["headers", "header_file"])]
+    no_headers: bool,
+    #[command(flatten)]
+    pub fields: Fields,
+}
+
+pub(crate) async fn update(context: &Context, database: &Database, args: &Update) -> Ended {
+    let endpoint = lookup::endpoint(&database.db, &args.id).await?;
+    let change = changes(context, args, &endpoint)?;
+    // The keys are asked for only when there is something to seal.
+    let keys = match &change.headers {
+        Change::Set(_) => Some(context.keys()?),
+        Change::Keep | Change::Clear => None,
+    };
+    for name in args.fields.types.iter().flat_map(|types| fields::undeclared(types)) {
+        context.out.warn(&format!("event type {name} is not declared; check its spelling"));
+    }
+    if !endpoints::update(&database.db, keys.as_ref(), endpoint.id, change).await? {
+        return Err(gone(&args.id));
+    }
+    context.out.data(&json!({ "id": endpoint.id, "updated": true }), || {
+        format!("updated {}", endpoint.id)
+    });
+    Ok(Exit::Done)
+}
+
+fn changes(
+    context: &Context,
+    args: &Update,
+    endpoint: &endpoints::Endpoint,
+) -> Result<EndpointChange, Failure> {
+    let url =
+        args.url.as_deref().map(|text| fields::url(text, &context.config.egress)).transpose()?;
+    let filter = args.fields.filter()?;
+    if args.fields.types.is_some() || filter.is_some() {
+        // Types and filter are judged together, the one that stays with the one that comes.
+        let types = args.fields.types.as_ref().unwrap_or(&endpoint.event_types);
+        fields::check_subscription(types, filter.as_ref().unwrap_or(&endpoint.filter).as_ref())?;
+    }
+    let headers = match (args.fields.headers()?, args.no_headers) {
+        (Some(headers), _) => Change::Set(headers),
+        (None, true) => Change::Clear,
+        (None, false) => Change::Keep,
+    };
+    let change = EndpointChange {
+        url: url.map(|url| url.as_str().to_owned()),
+        description: args.fields.description()?.map(str::to_owned),
+        event_types: args.fields.types.clone(),
+        filter: optional(filter),
+        headers,
+        retry_schedule: optional(args.fields.retry_schedule()?),
+        timeout_ms: optional(args.fields.timeout_ms()?),
+        max_in_flight: optional(args.fields.max_in_flight()?),
+        capture_responses: args.fields.capture_responses,
+        metadata: args.fields.metadata()?,
+    };
+    if change.is_empty() {
+        return Err(Failure::new(Exit::Usage, "there is nothing to change")
+            .remedy("name what to change, such as --url"));
+    }
+    Ok(change)
+}
+
+pub(crate) async fn enable(context: &Context, database: &Database, id: &str) -> Ended {
+    let endpoint = lookup::endpoint(&database.db, id).await?;
+    let changed = endpoints::set_enabled(&database.db, endpoint.id, true, "").await?;
+    let document = json!({ "id": endpoint.id, "enabled": true, "changed": changed });
+    context.out.data(&document, || match changed {
+        true => format!("enabled {}; it gets what is published from now on", endpoint.id),
+        false => format!("{} was enabled already", endpoint.id),
+    });
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn disable(context: &Context, database: &Database, id: &str) -> Ended {
+    let endpoint = lookup::endpoint(&database.db, id).await?;
+    let changed =
+        endpoints::set_enabled(&database.db, endpoint.id, false, endpoints::BY_HAND).await?;
+    // Also when it was disabled before: a command that was interrupted here can be repeated.
+    let cancelled =
+        endpoints::cancel_deliveries(&database.db, endpoint.id, endpoints::ENDPOINT_DISABLED)
+            .await?;
+    let document =
+        json!({ "id": endpoint.id, "enabled": false, "changed": changed, "cancelled": cancelled });
+    context.out.data(&document, || {
+        let what = if changed { "disabled" } else { "was disabled already:" };
+        format!("{what} {}; {cancelled} deliveries cancelled", endpoint.id)
+    });
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn delete(context: &Context, database: &Database, id: &str) -> Ended {
+    let endpoint = lookup::endpoint(&database.db, id).await?;
+    context.confirm(&format!(
+        "delete {} ({}), its secrets and what it is owed",
+        endpoint.id, endpoint.url
+    ))?;
+    if !endpoints::delete(&database.db, endpoint.id).await? {
+        return Err(gone(id));
+    }
+    let cancelled =
+        endpoints::cancel_deliveries(&database.db, endpoint.id, endpoints::ENDPOINT_DELETED)
+            .await?;
+    let document = json!({ "id": endpoint.id, "deleted": true, "cancelled": cancelled });
+    context
+        .out
+        .data(&document, || format!("deleted {}; {cancelled} deliveries cancelled", endpoint.id));
+    Ok(Exit::Done)
+}
+
+fn optional<T>(value: Option<Option<T>>) -> Change<T> {
+    match value {
+        None => Change::Keep,
+        Some(None) => Change::Clear,
+        Some(Some(value)) => Change::Set(value),
+    }
+}
+
+fn gone(id: &str) -> Failure {
+    Failure::new(Exit::Missing, format!("there is no endpoint {id}"))
+        .why("somebody deleted it just now")
+}

@@ -1,0 +1,254 @@
+//! What the options of `endpoints add` and `endpoints update` say about an endpoint, checked before anything is stored.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use postrider_core::filter::{Subscription, is_operator_event};
+use postrider_core::headers::CustomHeaders;
+use postrider_core::input::InputError;
+use postrider_core::retry::Schedule;
+use postrider_core::url::EndpointUrl;
+use postrider_event::EventType;
+use serde_json::{Map, Value};
+
+use crate::config::Egress;
+use crate::exit::{Exit, Failure};
+use crate::input;
+
+/// The most event types that one endpoint may list.
+const MAX_TYPES: usize = 200;
+const MAX_DESCRIPTION: usize = 200;
+const MAX_METADATA: usize = 16 * 1024;
+
+/// Options that `add` and `update` share.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Fields {
+    /// Event types it wants: exact names, email.* or *
+    #[arg(long, value_name = "TYPES", value_delimiter = ',', num_args = 1..)]
+    pub types: Option<Vec<String>>,
+    /// Filter on attributes and labels, as JSON, @FILE or - for standard input
+    #[arg(long, value_name = "JSON")]
+    pub filter: Option<String>,
+    /// Request header of its own, as "Name: value"; for secret values use --header-file
+    #[arg(long = "header", value_name = "HEADER")]
+    pub headers: Vec<String>,
+    /// File of request headers: a JSON object, or "Name: value" lines
+    #[arg(long, value_name = "FILE", conflicts_with = "headers")]
+    pub header_file: Option<PathBuf>,
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// Waits before attempts 2, 3, …, such as 5s,5m,1h; default: the standard schedule
+    #[arg(long, value_name = "WAITS", value_delimiter = ',')]
+    pub retry_schedule: Option<Vec<String>>,
+    /// Time for one attempt, 100ms to 30s; default: the worker's
+    #[arg(long, value_name = "SPAN")]
+    pub timeout: Option<String>,
+    /// Requests in flight to it at once, 1 to 1000; default: the worker's
+    #[arg(long, value_name = "N")]
+    pub max_in_flight: Option<String>,
+    /// Keep the answers of successful attempts too
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub capture_responses: Option<bool>,
+    /// JSON object of your own, as JSON, @FILE or -
+    #[arg(long, value_name = "JSON")]
+    pub metadata: Option<String>,
+    /// Permit http:// and this machine's addresses, as `postrider run --dev` does
+    #[arg(long)]
+    pub dev: bool,
+}
+
+/// A tenant's name. The same rule as in the database, said before it is asked.
+pub(crate) fn check_tenant(tenant: &str) -> Result<(), Failure> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    if (1..=128).contains(&tenant.len()) && tenant.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(InputError::new("tenant", "tenant.syntax", "must be 1 to 128 of A-Z a-z 0-9 . _ : -")
+        .into())
+}
+
+/// A URL that may be stored. What this installation does not permit is refused with the setting that would.
+pub(crate) fn url(text: &str, egress: &Egress) -> Result<EndpointUrl, Failure> {
+    EndpointUrl::parse(text, egress.url_policy()).map_err(|error| {
+        let permitted_elsewhere = matches!(error.code, "url.address_blocked" | "url.host_blocked")
+            || (error.code == "url.scheme" && text.to_ascii_lowercase().starts_with("http://"));
+        let failure = Failure::from(error);
+        if permitted_elsewhere {
+            failure.remedy(
+                "on this machine: add --dev here, and deliver with \"postrider run --dev\";\n\
+                 in your network: set egress.allow_cidrs (and egress.allow_http) here and where the daemon runs",
+            )
+        } else {
+            failure
+        }
+    })
+}
+
+/// Event types and filter, compiled once to see that they can be.
+pub(crate) fn check_subscription(types: &[String], filter: Option<&Value>) -> Result<(), Failure> {
+    if types.len() > MAX_TYPES {
+        let detail = format!("has {} entries; at most {MAX_TYPES} are accepted", types.len());
+        return Err(InputError::new("event_types", "filter.size", detail).into());
+    }
+    Subscription::compile(types, filter)
+        .map(drop)
+        .map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+}
+
+/// The types that nobody declared: accepted, but a typing error looks the same.
+pub(crate) fn undeclared(types: &[String]) -> impl Iterator<Item = &str> {
+    let known = |name: &&String| {
+        !name.contains('*') && !EventType::is_valid(name) && !is_operator_event(name)
+    };
+    types.iter().filter(known).map(String::as_str)
+}
+
+impl Fields {
+    /// The request headers, if any are given.
+    pub(crate) fn headers(&self) -> Result<Option<CustomHeaders>, Failure> {
+        if let Some(file) = &self.header_file {
+            let bytes = input::bytes(Some(file))?;
+            let text = String::from_utf8(bytes)
+                .map_err(|_| InputError::new("headers", "header.value", "the file is not UTF-8"))?;
+            if text.trim_start().starts_with('{') {
+                let object: Map<String, Value> = serde_json::from_str(&text).map_err(|error| {
+                    InputError::new(
+                        "headers",
+                        "json",
+                        format!("not a JSON object, at line {}", error.line()),
+                    )
+                })?;
+                return Ok(Some(CustomHeaders::parse_json(&object)?));
+            }
+            let lines = text.lines().filter(|line| !line.trim().is_empty());
+            return Ok(Some(CustomHeaders::parse(
+                &lines.map(header).collect::<Result<Vec<_>, _>>()?,
+            )?));
+        }
+        if self.headers.is_empty() {
+            return Ok(None);
+        }
+        let pairs: Vec<(&str, &str)> =
+            self.headers.iter().map(|line| header(line)).collect::<Result<_, _>>()?;
+        Ok(Some(CustomHeaders::parse(&pairs)?))
+    }
+
+    pub(crate) fn description(&self) -> Result<Option<&str>, Failure> {
+        match self.description.as_deref() {
+            Some(text) if text.chars().count() > MAX_DESCRIPTION => {
+                let detail = format!("has more than {MAX_DESCRIPTION} characters");
+                Err(InputError::new("description", "description.length", detail).into())
+            }
+            description => Ok(description),
+        }
+    }
+
+    /// The filter; `Some(None)` where the text is `none`, which takes a filter away.
+    pub(crate) fn filter(&self) -> Result<Option<Option<Value>>, Failure> {
+        match self.filter.as_deref() {
+            None => Ok(None),
+            Some("none") => Ok(Some(None)),
+            Some(text) => Ok(Some(Some(json("filter", text)?))),
+        }
+    }
+
+    pub(crate) fn metadata(&self) -> Result<Option<Value>, Failure> {
+        let Some(text) = self.metadata.as_deref() else { return Ok(None) };
+        let value = json("metadata", text)?;
+        if !value.is_object() {
+            return Err(InputError::new("metadata", "type", "must be a JSON object").into());
+        }
+        if value.to_string().len() > MAX_METADATA {
+            let detail = format!("has more than {MAX_METADATA} bytes");
+            return Err(InputError::new("metadata", "metadata.size", detail).into());
+        }
+        Ok(Some(value))
+    }
+
+    /// The waits in seconds; `Some(None)` for `default`.
+    pub(crate) fn retry_schedule(&self) -> Result<Option<Option<Vec<i32>>>, Failure> {
+        let Some(texts) = &self.retry_schedule else { return Ok(None) };
+        if texts == &["default"] {
+            return Ok(Some(None));
+        }
+        let schedule = Schedule::parse(texts)?;
+        let whole = |(index, wait): (usize, &Duration)| {
+            let seconds = i32::try_from(wait.as_secs())
+                .ok()
+                .filter(|seconds| *seconds > 0 && wait.subsec_nanos() == 0);
+            seconds.ok_or_else(|| {
+                InputError::new(
+                    format!("retry_schedule[{index}]"),
+                    "schedule.range",
+                    "a wait must be whole seconds, 1s or more",
+                )
+            })
+        };
+        let waits: Vec<i32> =
+            schedule.waits().iter().enumerate().map(whole).collect::<Result<_, _>>()?;
+        if waits.is_empty() {
+            return Err(InputError::new(
+                "retry_schedule",
+                "schedule.count",
+                "must have at least one wait",
+            )
+            .into());
+        }
+        Ok(Some(Some(waits)))
+    }
+
+    /// The time for one attempt in ms; `Some(None)` for `default`.
+    pub(crate) fn timeout_ms(&self) -> Result<Option<Option<i32>>, Failure> {
+        or_default(self.timeout.as_deref(), |text| {
+            let span = input::span(text).ok().and_then(|span| i32::try_from(span.as_millis()).ok());
+            span.filter(|ms| (100..=30_000).contains(ms)).ok_or_else(|| {
+                InputError::new("timeout", "timeout.range", "must be 100ms to 30s, with its unit")
+            })
+        })
+    }
+
+    /// The requests in flight at once; `Some(None)` for `default`.
+    pub(crate) fn max_in_flight(&self) -> Result<Option<Option<i32>>, Failure> {
+        or_default(self.max_in_flight.as_deref(), |text| {
+            let number = text.parse().ok().filter(|number| (1..=1000).contains(number));
+            number.ok_or_else(|| {
+                InputError::new("max_in_flight", "max_in_flight.range", "must be 1 to 1000")
+            })
+        })
+    }
+}
+
+fn or_default<T>(
+    text: Option<&str>,
+    parse: impl Fn(&str) -> Result<T, InputError>,
+) -> Result<Option<Option<T>>, Failure> {
+    match text {
+        None => Ok(None),
+        Some("default") => Ok(Some(None)),
+        Some(text) => Ok(Some(Some(parse(text)?))),
+    }
+}
+
+/// `Name: value`. The blanks around the value are the writer's, not the value's.
+fn header(line: &str) -> Result<(&str, &str), InputError> {
+    let missing =
+        || InputError::new("headers", "header.name", "must be written as \"Name: value\"");
+    let (name, value) = line.split_once(':').ok_or_else(missing)?;
+    Ok((name, value.trim_matches([' ', '\t'])))
+}
+
+fn json(field: &str, text: &str) -> Result<Value, Failure> {
+    let text = input::text(field, text)?;
+    let value: Value = serde_json::from_str(&text).map_err(|error| {
+        InputError::new(
+            field,
+            "json",
+            format!("not valid JSON, at line {} column {}", error.line(), error.column()),
+        )
+    })?;
+    if value.to_string().contains("\\u0000") {
+        return Err(InputError::new(field, "json", "must not hold a NUL character").into());
+    }
+    Ok(value)
+}

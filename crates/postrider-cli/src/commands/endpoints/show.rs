@@ -1,0 +1,148 @@
+//! `postrider endpoints list` and `show`.
+
+use postrider_core::seal::KeyRing;
+use postrider_store::admin::endpoints::{self, Endpoint};
+use postrider_store::admin::status::COUNT_CAP;
+use serde_json::{Value, json};
+
+use crate::commands::Ended;
+use crate::commands::status::capped;
+use crate::context::{Context, Database};
+use crate::exit::Exit;
+use crate::lookup;
+use crate::output::{pairs, safe, table, time};
+
+/// Options of `endpoints list`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    /// Only this tenant's
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    limit: i64,
+    /// Only those after this endpoint: the last one of the page before
+    #[arg(long, value_name = "ENDPOINT")]
+    after: Option<postrider_core::ids::EndpointId>,
+}
+
+pub(crate) async fn list(context: &Context, database: &Database, args: &List) -> Ended {
+    let mut rows =
+        endpoints::list(&database.db, args.tenant.as_deref(), args.after, args.limit + 1).await?;
+    let has_more = rows.len() > usize::try_from(args.limit).unwrap_or(usize::MAX);
+    if has_more {
+        rows.pop();
+    }
+    let next = rows.last().filter(|_| has_more).map(|endpoint| endpoint.id);
+    let data: Vec<Value> = rows.iter().map(|endpoint| document(endpoint, None)).collect();
+    context.out.data(&json!({ "data": data, "has_more": has_more, "next_cursor": next }), || {
+        table(
+            ["ID", "TENANT", "STATE", "TYPES", "URL"],
+            rows.iter().map(|endpoint| {
+                [
+                    endpoint.id.to_string(),
+                    endpoint.tenant.clone(),
+                    state(endpoint),
+                    safe(&endpoint.event_types.join(","), 40),
+                    without_query(&endpoint.url),
+                ]
+            }),
+        )
+    });
+    if let Some(next) = next {
+        context.out.note(&format!("more with --after {next}"));
+    }
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn show(context: &Context, database: &Database, id: &str) -> Ended {
+    let endpoint = lookup::endpoint(&database.db, id).await?;
+    let secrets = endpoints::secrets(&database.db, endpoint.id).await?;
+    let owed = endpoints::open_deliveries(&database.db, endpoint.id, COUNT_CAP).await?;
+    let keys = context.keys().ok();
+    let mut answer = document(&endpoint, keys.as_ref());
+    answer["open_deliveries"] = json!(owed);
+    answer["secrets"] = secrets
+        .iter()
+        .map(|secret| {
+            json!({ "id": secret.id, "algorithm": secret.algorithm, "created_at": secret.created_at, "expires_at": secret.expires_at })
+        })
+        .collect();
+    context.out.data(&answer, || {
+        let or_default = |value: Option<String>| value.unwrap_or_else(|| "default".to_owned());
+        let schedule = endpoint
+            .retry_schedule
+            .as_ref()
+            .map(|waits| waits.iter().map(|wait| format!("{wait}s")).collect::<Vec<_>>().join(","));
+        let secrets = secrets.iter().map(|secret| {
+            let until =
+                secret.expires_at.map_or(String::new(), |at| format!(", until {}", time(at)));
+            format!("{} from {}{until}", secret.algorithm, time(secret.created_at))
+        });
+        pairs([
+            ("id", endpoint.id.to_string()),
+            ("tenant", endpoint.tenant.clone()),
+            ("url", endpoint.url.clone()),
+            ("description", safe(&endpoint.description, 200)),
+            ("state", state(&endpoint)),
+            ("types", endpoint.event_types.join(", ")),
+            ("filter", endpoint.filter.as_ref().map_or("none".to_owned(), Value::to_string)),
+            ("headers", headers(&endpoint, keys.as_ref())),
+            ("retry schedule", or_default(schedule)),
+            ("timeout", or_default(endpoint.timeout_ms.map(|ms| format!("{ms}ms")))),
+            ("max in flight", or_default(endpoint.max_in_flight.map(|number| number.to_string()))),
+            ("keeps answers", endpoint.capture_responses.to_string()),
+            ("metadata", endpoint.metadata.to_string()),
+            ("secrets", secrets.collect::<Vec<_>>().join("\n")),
+            ("owed", format!("{} deliveries", capped(owed))),
+            ("created", time(endpoint.created_at)),
+            ("updated", time(endpoint.updated_at)),
+        ])
+    });
+    Ok(Exit::Done)
+}
+
+/// An endpoint as JSON. Header values and secrets have no place in it.
+pub(crate) fn document(endpoint: &Endpoint, keys: Option<&KeyRing>) -> Value {
+    json!({
+        "id": endpoint.id,
+        "tenant": endpoint.tenant,
+        "url": endpoint.url,
+        "description": endpoint.description,
+        "event_types": endpoint.event_types,
+        "filter": endpoint.filter,
+        "has_headers": endpoint.headers_sealed.is_some(),
+        "header_names": keys.and_then(|keys| endpoint.header_names(keys).ok()),
+        "retry_schedule": endpoint.retry_schedule,
+        "timeout_ms": endpoint.timeout_ms,
+        "max_in_flight": endpoint.max_in_flight,
+        "capture_responses": endpoint.capture_responses,
+        "enabled": endpoint.enabled,
+        "disabled_reason": endpoint.disabled_reason,
+        "metadata": endpoint.metadata,
+        "created_at": endpoint.created_at,
+        "updated_at": endpoint.updated_at,
+    })
+}
+
+fn state(endpoint: &Endpoint) -> String {
+    match (endpoint.enabled, &endpoint.disabled_reason) {
+        (true, _) => "enabled".to_owned(),
+        (false, Some(reason)) => format!("disabled ({reason})"),
+        (false, None) => "disabled".to_owned(),
+    }
+}
+
+fn headers(endpoint: &Endpoint, keys: Option<&KeyRing>) -> String {
+    match (&endpoint.headers_sealed, keys.map(|keys| endpoint.header_names(keys))) {
+        (None, _) => "none".to_owned(),
+        (Some(_), Some(Ok(names))) => format!("{} (values sealed)", names.join(", ")),
+        (Some(_), Some(Err(error))) => format!("sealed: {error}"),
+        (Some(_), None) => "sealed; their names need the master key".to_owned(),
+    }
+}
+
+/// People put tokens into queries, and a list is often shared.
+fn without_query(url: &str) -> String {
+    url.split_once('?').map_or_else(|| url.to_owned(), |(url, _)| format!("{url}?…"))
+}

@@ -1,0 +1,26 @@
+//! `postrider events`: what was published. `publish` writes, `show` reads.
+
+mod publish;
+mod show;
+
+use super::Ended;
+use crate::context::{Context, Database};
+
+/// What to do with events.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Publish one event, in a transaction of its own
+    Publish(publish::Args),
+    /// List events, newest first
+    List(show::List),
+    /// Show one event, its envelope and its deliveries
+    Show(show::Show),
+}
+
+pub(crate) async fn run(context: &Context, database: &Database, command: Command) -> Ended {
+    match command {
+        Command::Publish(args) => publish::run(context, database, &args).await,
+        Command::List(args) => show::list(context, database, &args).await,
+        Command::Show(args) => show::show(context, database, &args).await,
+    }
+}

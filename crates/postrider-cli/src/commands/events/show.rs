@@ -1,0 +1,179 @@
+//! `postrider events list` and `show`.
+
+use postrider_event::EventType;
+use postrider_store::admin::deliveries::{self, Delivery};
+use postrider_store::admin::events::{self, EventQuery, EventSummary};
+use postrider_store::admin::{SCAN_LIMIT, status};
+use serde_json::{Value, json};
+
+use crate::commands::Ended;
+use crate::commands::deliveries::document as delivery_document;
+use crate::context::{Context, Database};
+use crate::exit::{Exit, Failure};
+use crate::input::{self, When};
+use crate::lookup;
+use crate::output::{ago, pairs, safe, table, time};
+
+/// How many deliveries of an event are shown.
+const MOST_DELIVERIES: i64 = 1_000;
+
+/// Options of `events list`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    /// Only this tenant's
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
+    /// Only of this type: an exact name, or email.*
+    #[arg(long, value_name = "TYPE")]
+    r#type: Option<String>,
+    /// Not older than this: a time, or how long ago
+    #[arg(long, value_name = "WHEN", default_value = "1d", value_parser = input::when)]
+    since: When,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    limit: i64,
+    /// Only those before this number: the cursor of the page before
+    #[arg(long, value_name = "CURSOR")]
+    before: Option<i64>,
+}
+
+/// Options of `events show`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    /// The event: its id or the beginning of it
+    #[arg(value_name = "EVENT")]
+    id: String,
+    /// Whose, where several tenants have this id
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
+}
+
+pub(crate) async fn list(context: &Context, database: &Database, args: &List) -> Ended {
+    if let Some(pattern) = &args.r#type {
+        check_pattern(pattern)?;
+    }
+    let now = status::clock(&database.db).await?;
+    let query = EventQuery {
+        tenant: args.tenant.as_deref(),
+        event_type: args.r#type.as_deref().filter(|pattern| *pattern != "*"),
+        since: args.since.at(now),
+        before: args.before,
+        limit: args.limit,
+    };
+    let page = events::list(&database.db, &query).await?;
+    let full = i64::try_from(page.rows.len()).is_ok_and(|rows| rows == args.limit);
+    let next = page.rows.last().filter(|_| full).map(|event| event.seq);
+    let data: Vec<Value> = page.rows.iter().map(summary).collect();
+    context.out.data(
+        &json!({ "data": data, "has_more": next.is_some(), "next_cursor": next, "cut": page.cut }),
+        || {
+            table(
+                ["EVENT", "TYPE", "TENANT", "STATE", "PUBLISHED"],
+                page.rows.iter().map(|event| {
+                    [
+                        event.id.clone(),
+                        event.event_type.clone(),
+                        event.tenant.clone(),
+                        event.state.clone(),
+                        ago(event.created_at, now),
+                    ]
+                }),
+            )
+        },
+    );
+    if let Some(next) = next {
+        context.out.note(&format!("more with --before {next}"));
+    }
+    if page.cut {
+        context.out.warn(&format!(
+            "only the newest {SCAN_LIMIT} events were looked at; there are older ones since {}",
+            time(query.since)
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn show(context: &Context, database: &Database, args: &Show) -> Ended {
+    let key = lookup::event(&database.db, &args.id, args.tenant.as_deref()).await?;
+    let Some(event) = events::show(&database.db, &key).await? else {
+        return Err(Failure::new(
+            Exit::Missing,
+            format!("event {} is known, its content is gone", key.id),
+        )
+        .why("retention removed it (retention.events)"));
+    };
+    let owed = deliveries::of_event(&database.db, &key, MOST_DELIVERIES).await?;
+    let now = status::clock(&database.db).await?;
+    // The envelope as a text: receivers get these bytes, and no parser in between may change them.
+    let document = json!({
+        "id": key.id, "tenant": key.tenant, "type": event.event_type, "state": event.state, "problem": event.problem,
+        "created_at": key.created_at, "expires_at": event.expires_at, "attributes": event.attributes, "labels": event.labels,
+        "ordering_key": event.ordering_key, "traceparent": event.traceparent, "envelope": event.envelope,
+        "deliveries": owed.iter().map(delivery_document).collect::<Vec<_>>(),
+    });
+    context.out.data(&document, || {
+        let none = || "none".to_owned();
+        let head = pairs([
+            ("id", key.id.clone()),
+            ("tenant", key.tenant.clone()),
+            ("type", event.event_type.clone()),
+            ("published", format!("{} ({})", time(key.created_at), ago(key.created_at, now))),
+            ("state", state(&event.state, event.problem.as_deref(), owed.len())),
+            ("attributes", event.attributes.as_ref().map_or_else(none, Value::to_string)),
+            (
+                "labels",
+                event.labels.as_ref().map_or_else(none, |labels| safe(&labels.join(", "), 500)),
+            ),
+            ("ordering key", event.ordering_key.clone().map_or_else(none, |key| safe(&key, 256))),
+            ("expires", event.expires_at.map_or_else(none, time)),
+            ("envelope", safe(&event.envelope, 100_000)),
+        ]);
+        format!("{head}\n{}", delivery_table(&owed))
+    });
+    Ok(Exit::Done)
+}
+
+fn delivery_table(owed: &[Delivery]) -> String {
+    let rows = owed.iter().map(|delivery| {
+        [
+            delivery.id.to_string(),
+            delivery.endpoint.to_string(),
+            delivery.status.clone(),
+            delivery.attempts.to_string(),
+            delivery.last_status.map_or_else(
+                || delivery.last_error.clone().unwrap_or_default(),
+                |status| status.to_string(),
+            ),
+        ]
+    });
+    let table = table(["DELIVERY", "ENDPOINT", "STATUS", "ATTEMPTS", "ANSWER"], rows);
+    if table.is_empty() { table } else { format!("\n{table}") }
+}
+
+fn state(state: &str, problem: Option<&str>, deliveries: usize) -> String {
+    match (state, problem, deliveries) {
+        ("fanned_out", _, 0) => "fanned out; no endpoint wanted it".to_owned(),
+        ("fanned_out", _, n) => format!("fanned out to {n} endpoints"),
+        (state, Some(problem), _) => format!("{state}: {}", safe(problem, 500)),
+        (state, None, _) => state.to_owned(),
+    }
+}
+
+fn summary(event: &EventSummary) -> Value {
+    json!({
+        "id": event.id, "tenant": event.tenant, "type": event.event_type, "state": event.state, "created_at": event.created_at,
+        "attributes": event.attributes, "labels": event.labels, "ordering_key": event.ordering_key, "expires_at": event.expires_at,
+        "seq": event.seq,
+    })
+}
+
+fn check_pattern(pattern: &str) -> Result<(), Failure> {
+    let name = pattern.strip_suffix(".*").unwrap_or(pattern);
+    if pattern == "*" || EventType::parse(name.to_owned()).is_ok() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Usage,
+        "type: must be an exact name such as email.received, email.* or * (event_type.syntax)",
+    ))
+}

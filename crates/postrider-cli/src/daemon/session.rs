@@ -1,0 +1,148 @@
+//! One worker session: opens the control session, proves it, registers, runs the stages, and ends tidily.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use postrider_delivery::Left;
+use postrider_runtime::{Metrics, Stop};
+use postrider_store::clock::DbClock;
+use postrider_store::control::{Control, Lock};
+use postrider_store::workers::{self, Liveness, NewWorker};
+use postrider_store::{Db, Mode, StoreError};
+use tracing::{info, warn};
+
+use super::stages::{Stages, WORKER_VERSION};
+use super::watch::{self, Watched};
+use super::DaemonOptions;
+
+/// A registered worker whose stages run.
+pub(super) struct Session {
+    incarnation: i64,
+    db: Db,
+    control: Option<Arc<Control>>,
+    stages: Stages,
+    stop: Stop,
+    peers: Arc<AtomicUsize>,
+}
+
+/// How a session ended.
+pub(super) enum Ended {
+    /// Stopped, or everything due is done.
+    Done(Left),
+    /// A stage ended by itself.
+    StageLost(Left, &'static str),
+    /// The control session is gone. The future finishes what was in flight, beside the next session.
+    Lost(Pin<Box<dyn Future<Output = ()> + Send>>),
+}
+
+impl Session {
+    /// Opens a session and starts its stages.
+    pub(super) async fn open(options: &DaemonOptions, stop: &Stop, metrics: &Metrics) -> Result<Self, StoreError> {
+        let control = Control::open(&options.direct).await?;
+        // The way we are told of, until the canary has shown whether it is ours.
+        let probe = Db::new(&options.connect, Mode::Pooled, 2)?;
+        let listening = control.canary(&probe).await?;
+        let mode = if listening { options.config.database.mode } else { Mode::Pooled };
+        let db = if mode == Mode::Pooled { probe } else { Db::new(&options.connect, mode, options.config.database.pool_size)? };
+        let control = listening.then(|| Arc::new(control));
+        let incarnation = register(options, &db, control.as_deref()).await?;
+        match &control {
+            Some(_) => info!(worker = incarnation, "worker {incarnation} is up; wake-up: LISTEN"),
+            None => warn!(
+                worker = incarnation,
+                "worker {incarnation} is up; wake-up: poll only, every {:?}. LISTEN does not work on this way to the database \
+                 (a transaction pooler?); set database.direct_url for fast wake-up",
+                options.config.worker.fallback_poll
+            ),
+        }
+        let after_crash = !workers::dead(&db, incarnation, watch::HEARTBEAT_GRACE).await?.is_empty();
+        let clock = DbClock::start(&mut db.session().await?).await?;
+        let session_stop = stop.child();
+        let peers = Arc::new(AtomicUsize::new(0));
+        let stages = Stages::start(
+            options,
+            db.clone(),
+            clock,
+            control.clone(),
+            super::stages::Who { incarnation, after_crash, peers: Arc::clone(&peers) },
+            metrics,
+            &session_stop,
+        )?;
+        Ok(Self { incarnation, db, control, stages, stop: session_stop, peers })
+    }
+
+    /// Runs until stopped, done, or lost.
+    pub(super) async fn run(mut self, options: &DaemonOptions, stop: &Stop) -> Ended {
+        let endpoints_changed = self.stages.endpoints_changed.clone();
+        let watched = watch::run(&self.db, self.control.as_deref(), self.incarnation, &self.peers, &endpoints_changed);
+        let drained = Stages::drained(self.stages.lanes(), &self.db);
+        let end = tokio::select! {
+            () = stop.soft() => End::Stop,
+            () = drained, if options.once => End::Stop,
+            stage = self.stages.lost_one() => End::Stage(stage),
+            Watched::Lost = watched => End::Lost,
+        };
+        self.stop.request_soft();
+        let grace = options.config.worker.grace;
+        match end {
+            End::Stop => Ended::Done(self.finish(grace).await),
+            End::Stage(stage) => Ended::StageLost(self.finish(grace).await, stage),
+            End::Lost => Ended::Lost(Box::pin(async move {
+                self.finish(grace).await;
+            })),
+        }
+    }
+
+    /// Lets what is in flight finish within the grace time, gives the rest back, and leaves the fleet.
+    async fn finish(self, grace: Duration) -> Left {
+        let Self { incarnation, db, control, stages, stop, peers: _ } = self;
+        let hard = async {
+            tokio::time::sleep(grace).await;
+            warn!("the grace time is over: abandoning what is in flight");
+            stop.request_hard();
+            std::future::pending::<()>().await;
+        };
+        let left = tokio::select! {
+            left = stages.finish() => left,
+            () = hard => unreachable!("waits for ever after the hard stop"),
+        };
+        // Leases are given back: leave the fleet, so that nobody has to find us dead. If that fails, they do.
+        if left.lost == 0
+            && let Err(failure) = workers::forget(&db, incarnation).await
+        {
+            warn!(error = %failure, "could not leave the fleet; the others will notice");
+        }
+        drop(control);
+        db.close();
+        left
+    }
+}
+
+enum End {
+    Stop,
+    Stage(&'static str),
+    Lost,
+}
+
+/// Takes the lock on a new incarnation, then enters it into the fleet.
+async fn register(options: &DaemonOptions, db: &Db, control: Option<&Control>) -> Result<i64, StoreError> {
+    let incarnation = workers::next(db).await?;
+    let liveness = match control {
+        Some(control) if control.try_lock(Lock::incarnation(incarnation)).await? => Liveness::Lock,
+        _ => Liveness::Heartbeat,
+    };
+    let roles: Vec<&str> = options.config.worker.roles.iter().map(|role| role.as_str()).collect();
+    let worker = NewWorker {
+        incarnation,
+        name: &options.config.worker.name,
+        version: WORKER_VERSION,
+        roles: &roles,
+        liveness,
+        wakeup: if control.is_some() { "listen" } else { "poll" },
+    };
+    workers::register(db, &worker).await?;
+    Ok(incarnation)
+}

@@ -1,0 +1,151 @@
+//! The stages of one worker session, by role: fan-out, delivery, janitor. Started here, joined here.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use postrider_delivery::{Delivery, DeliveryOptions, Lanes, Left, TargetPolicy};
+use postrider_destinations::{Client, ClientConfig, Dns};
+use postrider_fanout::{FanOut, FanOutOptions, Limits, Wakeup};
+use postrider_runtime::{Metrics, Stop, Tasks, Wake};
+use postrider_store::clock::DbClock;
+use postrider_store::control::Control;
+use postrider_store::{Db, StoreError, deliveries, events};
+
+use super::DaemonOptions;
+use super::hand_off::LocalLanes;
+use crate::config::{Config, Role};
+
+/// Said in the fleet's registry.
+pub(super) const WORKER_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Who this worker is among the others.
+pub(super) struct Who {
+    pub(super) incarnation: i64,
+    /// A worker died before us without saying goodbye.
+    pub(super) after_crash: bool,
+    pub(super) peers: Arc<AtomicUsize>,
+}
+
+/// What runs in this session.
+pub(super) struct Stages {
+    tasks: Tasks,
+    delivery: Option<Delivery>,
+    lanes: Option<Lanes>,
+    /// Woken when an endpoint changed.
+    pub(super) endpoints_changed: Wake,
+}
+
+impl Stages {
+    pub(super) fn start(
+        options: &DaemonOptions, db: Db, clock: DbClock, control: Option<Arc<Control>>, who: Who, metrics: &Metrics, stop: &Stop,
+    ) -> Result<Self, StoreError> {
+        let config = &options.config;
+        let has = |role| config.worker.roles.contains(&role);
+        let endpoints_changed = Wake::new();
+        let mut tasks = Tasks::new(stop.clone());
+        let delivery = if has(Role::Delivery) {
+            let client = client(config)?;
+            let delivery_options = delivery_options(options, who.incarnation, endpoints_changed.clone());
+            Some(Delivery::start(db.clone(), client, clock, delivery_options, metrics.clone(), stop))
+        } else {
+            None
+        };
+        let lanes = delivery.as_ref().map(Delivery::lanes);
+        if has(Role::Fanout) {
+            let fan_out = FanOut::new(
+                db.clone(),
+                Arc::new(LocalLanes(lanes.clone())),
+                FanOutOptions {
+                    owner: who.incarnation,
+                    lease: config.worker.lease,
+                    limits: Limits::default(),
+                    after_crash: who.after_crash,
+                },
+                metrics.clone(),
+            );
+            let wakeup = match control {
+                Some(control) => Wakeup::listening(control, config.worker.fallback_poll, who.peers, metrics.clone()),
+                None => Wakeup::polling(config.worker.fallback_poll, metrics.clone()),
+            };
+            let fan_out_stop = stop.clone();
+            tasks.spawn("fanout", async move {
+                fan_out.run(wakeup, fan_out_stop).await;
+                Ok::<(), Infallible>(())
+            });
+        }
+        Ok(Self { tasks, delivery, lanes, endpoints_changed })
+    }
+
+    /// Waits until a stage ends, which it must not before it is stopped; never returns otherwise.
+    pub(super) async fn lost_one(&mut self) -> &'static str {
+        match self.tasks.join_next().await {
+            Some(ended) => ended.name,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The lanes, where this worker delivers.
+    pub(super) fn lanes(&self) -> Option<Lanes> {
+        self.lanes.clone()
+    }
+
+    /// Waits until no event is pending, nothing is due and nothing is in flight.
+    pub(super) async fn drained(lanes: Option<Lanes>, db: &Db) {
+        loop {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let quiet = lanes.as_ref().is_none_or(Lanes::are_quiet);
+            if !quiet || !events::none_pending(db).await.unwrap_or(false) {
+                continue;
+            }
+            let due_now = |found: Vec<(_, Duration)>| found.iter().any(|(_, wait)| wait.is_zero());
+            let nothing_due = lanes.is_none() || deliveries::due(db).await.is_ok_and(|found| !due_now(found));
+            // Asked again: what was fanned out in between is in a lane by now.
+            if nothing_due && lanes.as_ref().is_none_or(Lanes::are_quiet) {
+                return;
+            }
+        }
+    }
+
+    /// After the stop was requested: joins everything.
+    pub(super) async fn finish(mut self) -> Left {
+        while self.tasks.join_next().await.is_some() {}
+        match self.delivery.take() {
+            Some(delivery) => delivery.finish().await,
+            None => Left::default(),
+        }
+    }
+}
+
+fn client(config: &Config) -> Result<Client, StoreError> {
+    Client::new(ClientConfig {
+        addresses: config.egress.addresses.clone(),
+        own_listeners: config.admin.listen.into_iter().collect(),
+        connect_timeout: config.worker.connect_timeout,
+        dns: if config.egress.dns_servers.is_empty() { Dns::System } else { Dns::Servers(config.egress.dns_servers.clone()) },
+        ca_file: config.egress.ca_file.clone(),
+        ..ClientConfig::default()
+    })
+    .map_err(|error| StoreError::other("setting up the HTTP client", error.to_string()))
+}
+
+fn delivery_options(options: &DaemonOptions, owner: i64, endpoints_changed: Wake) -> DeliveryOptions {
+    let worker = &options.config.worker;
+    DeliveryOptions {
+        owner,
+        lease: worker.lease,
+        lane_floor: worker.lane,
+        lane_bytes: worker.lane_bytes,
+        in_flight: worker.in_flight,
+        retry_in_flight: worker.retry_in_flight,
+        policy: TargetPolicy {
+            allow_http: options.config.egress.allow_http,
+            addresses: options.config.egress.addresses.clone(),
+            keys: Arc::clone(&options.keys),
+            timeout: worker.attempt_timeout,
+            in_flight: worker.endpoint_in_flight,
+        },
+        endpoints_changed,
+    }
+}

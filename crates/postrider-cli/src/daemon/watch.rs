@@ -1,0 +1,96 @@
+//! Watches over a worker session: the control session answers, the heartbeat is written, changes of endpoints are passed on.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use postrider_runtime::Wake;
+use postrider_store::control::Control;
+use postrider_store::{Db, workers};
+use tracing::{debug, warn};
+
+/// A worker without a lock is judged dead when it said nothing for this long.
+pub(super) const HEARTBEAT_GRACE: Duration = Duration::from_secs(15);
+/// A worker that could not say that it lives for this long takes itself for dead, before the others do.
+const SILENCE: Duration = Duration::from_secs(10);
+const EVERY: Duration = Duration::from_secs(1);
+const CANARY_EVERY: Duration = Duration::from_secs(30);
+
+/// Why watching ended.
+pub(super) enum Watched {
+    /// The session's locks are gone, or it was judged dead.
+    Lost,
+}
+
+/// Watches until the session is lost.
+pub(super) async fn run(
+    db: &Db, control: Option<&Control>, incarnation: i64, peers: &AtomicUsize, endpoints_changed: &Wake,
+) -> Watched {
+    match control {
+        None => heartbeat(db, incarnation, peers).await,
+        Some(control) => {
+            tokio::select! {
+                () = control.lost().cancelled() => Watched::Lost,
+                watched = liveness(db, control, incarnation, peers) => watched,
+                () = pass_on(control, endpoints_changed) => Watched::Lost,
+            }
+        }
+    }
+}
+
+async fn pass_on(control: &Control, endpoints_changed: &Wake) {
+    loop {
+        control.endpoints_knocked().await;
+        endpoints_changed.wake();
+    }
+}
+
+async fn liveness(db: &Db, control: &Control, incarnation: i64, peers: &AtomicUsize) -> Watched {
+    let mut canary_at = Instant::now() + CANARY_EVERY;
+    loop {
+        tokio::time::sleep(EVERY).await;
+        if let Err(failure) = control.ping().await {
+            warn!(error = %failure, "the control session does not answer");
+            return Watched::Lost;
+        }
+        count_peers(db, incarnation, peers).await;
+        if Instant::now() >= canary_at {
+            canary_at = Instant::now() + CANARY_EVERY;
+            match control.canary(db).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    warn!("the canary was not heard: LISTEN does not work any more");
+                    return Watched::Lost;
+                }
+                Err(failure) => debug!(error = %failure, "the canary could not be sent"),
+            }
+        }
+    }
+}
+
+async fn heartbeat(db: &Db, incarnation: i64, peers: &AtomicUsize) -> Watched {
+    let mut heard = Instant::now();
+    loop {
+        tokio::time::sleep(EVERY).await;
+        match workers::heartbeat(db, incarnation).await {
+            Ok(true) => heard = Instant::now(),
+            Ok(false) => {
+                warn!("this worker was judged dead by another one");
+                return Watched::Lost;
+            }
+            Err(failure) => {
+                warn!(error = %failure, "the heartbeat could not be written");
+                if heard.elapsed() >= SILENCE {
+                    return Watched::Lost;
+                }
+            }
+        }
+        count_peers(db, incarnation, peers).await;
+    }
+}
+
+async fn count_peers(db: &Db, incarnation: i64, peers: &AtomicUsize) {
+    // Only a hint for waking peers early; they poll anyway.
+    if let Ok(count) = workers::peers(db, incarnation).await {
+        peers.store(count, Ordering::Relaxed);
+    }
+}
