@@ -1,4 +1,4 @@
-//! The server of the tests: one private cluster under `target/test-pg`, shared by all test processes of a checkout, or
+//! The server of the tests: one private cluster under `target`, shared by all test processes of a user in a checkout, or
 //! the server that `POSTRIDER_TEST_DATABASE_URL` names. Nobody has to start it, and it runs on for the next test;
 //! `cargo run -p postrider-testkit --bin test-pg -- stop` ends it.
 
@@ -31,14 +31,19 @@ pub(crate) async fn shared() -> &'static Server {
         .await
 }
 
-/// Where the private server of this checkout lies.
+/// Where the private server of this checkout lies: `target/test-pg` for root, `target/test-pg-<user id>` for others, so
+/// that they do not meet in one target folder.
 #[must_use]
 pub fn test_server_dir() -> PathBuf {
     let checkout =
         Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    checkout.join(target).join("test-pg")
+    let name = match rustix::process::geteuid().as_raw() {
+        0 => "test-pg".to_owned(),
+        user => format!("test-pg-{user}"),
+    };
+    checkout.join(target).join(name)
 }
 
 async fn start_private() -> String {

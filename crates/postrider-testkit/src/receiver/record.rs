@@ -117,18 +117,31 @@ impl Recorder {
         self.most_open.fetch_max(open, Ordering::SeqCst);
     }
 
-    /// A request has arrived whole: remembers it, tells those who wait, and gives it its number.
-    pub(super) fn arrive(&self, mut request: Received) -> Received {
+    /// A request has arrived whole: remembers it, tells those who wait, and returns the number it gave it.
+    pub(super) fn arrive(&self, mut request: Received) -> u64 {
         let mut list = self.list();
         request.sequence = self.forgotten.load(Ordering::SeqCst) + list.len() as u64;
-        list.push(request.clone());
+        let sequence = request.sequence;
         if let Some(journal) = &self.journal {
             // Under the lock, so that the journal has the order of the numbers.
             journal.write(&SinkEntry::received(&request, self.open.load(Ordering::SeqCst)));
         }
+        list.push(request);
         drop(list);
         self.count.send_modify(|count| *count += 1);
-        request
+        sequence
+    }
+
+    /// A request that has arrived, unless it was forgotten since.
+    pub(super) fn request(&self, sequence: u64) -> Option<Received> {
+        let list = self.list();
+        self.place(sequence).and_then(|place| list.get(place)).cloned()
+    }
+
+    /// Where a request stands in the list; call with the list locked.
+    fn place(&self, sequence: u64) -> Option<usize> {
+        let place = sequence.checked_sub(self.forgotten.load(Ordering::SeqCst))?;
+        usize::try_from(place).ok()
     }
 
     /// A request is over; `status` is what it was answered with, if anything.
@@ -137,10 +150,7 @@ impl Recorder {
         let Some(sequence) = sequence else { return };
         if how == How::Full {
             let mut list = self.list();
-            let place = sequence
-                .checked_sub(self.forgotten.load(Ordering::SeqCst))
-                .and_then(|p| usize::try_from(p).ok());
-            if let Some(request) = place.and_then(|place| list.get_mut(place)) {
+            if let Some(request) = self.place(sequence).and_then(|place| list.get_mut(place)) {
                 request.answered = status;
             }
         }

@@ -96,7 +96,8 @@ async fn answer(
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let path = head.uri.path_and_query().map_or("/", |p| p.as_str()).to_owned();
-    let received = recorder.arrive(Received {
+    let mut behaviour = recorder.behaviours().next(&path);
+    let sequence = recorder.arrive(Received {
         sequence: 0,
         at: Instant::now(),
         at_ns: monotonic_ns(),
@@ -107,8 +108,7 @@ async fn answer(
         body,
         answered: None,
     });
-    exchange.sequence = Some(received.sequence);
-    let mut behaviour = recorder.behaviours().next(&received.path);
+    exchange.sequence = Some(sequence);
     let (reply, content) = loop {
         behaviour = match behaviour {
             Behaviour::Reply(reply) => {
@@ -122,7 +122,10 @@ async fn answer(
                 tokio::time::sleep(wait).await;
                 *then
             }
-            Behaviour::Ask(decide) => decide(&received),
+            Behaviour::Ask(decide) => match recorder.request(sequence) {
+                Some(request) => decide(&request),
+                None => Behaviour::status(200),
+            },
             Behaviour::Hang => std::future::pending().await,
             Behaviour::Reset => {
                 wire.reset();
