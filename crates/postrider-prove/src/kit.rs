@@ -1,0 +1,23 @@
+//! What every proof stands on: the ground it runs on, the lines it prints, and the processes it starts.
+
+mod dice;
+mod ground;
+mod installation;
+mod lines;
+mod process;
+mod proof;
+mod server;
+mod sink;
+mod talk;
+mod worker;
+
+pub(crate) use dice::Dice;
+pub(crate) use ground::{Ground, note};
+pub(crate) use installation::{Endpoint, Installation, Ran};
+pub(crate) use lines::Lines;
+pub(crate) use process::{Process, free_port, signal};
+pub(crate) use proof::{Proof, Proving, choose};
+pub(crate) use server::Server;
+pub(crate) use sink::{Listening, Sink, SinkState};
+pub(crate) use talk::Talk;
+pub(crate) use worker::Worker;

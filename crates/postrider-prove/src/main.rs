@@ -1,0 +1,93 @@
+//! `cargo prove NAME`: shows by running it that an issue is done.
+//!
+//! A proof is a list of lines, each measured with real processes and real servers: the `postrider` binary from beside
+//! this one, publishers and receivers as child processes of this program, a durable PostgreSQL cluster of its own. Every
+//! line prints `PASS` or `FAIL`, its figure and its target, and the figures go to a JSON file. Nothing is printed that was
+//! not measured in the run. Ends only processes that it started, by their ids.
+
+mod child;
+mod kit;
+mod main_job;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::kit::{Ground, Lines, Proof};
+
+/// Proves, line by line, what an issue promised.
+#[derive(Debug, Parser)]
+#[command(name = "cargo prove", bin_name = "cargo prove", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The main job, end to end: publish in a transaction, fan out, deliver signed, record
+    MainJob(Options),
+    /// A publisher process of a proof
+    #[command(hide = true)]
+    Publisher(child::publisher::Options),
+    /// A receiver process of a proof
+    #[command(hide = true)]
+    Sink(child::sink::Options),
+    /// A process that publishes with gaps, for the proof of waking up
+    #[command(hide = true)]
+    Gaps(child::gaps::Options),
+}
+
+/// How a proof is run.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Smaller sizes, for the time while something is being built
+    #[arg(long)]
+    quick: bool,
+    /// Only these lines
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Where the figures go; none: target/prove/NAME.json
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// The postrider binary to prove; none: it is built, and taken from beside this program
+    #[arg(long, value_name = "PATH")]
+    binary: Option<PathBuf>,
+    /// Keep the folder with logs, journals and databases, also when everything passed
+    #[arg(long)]
+    keep: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Command::MainJob(options) => prove("main-job", main_job::LINES, options).await,
+        Command::Publisher(options) => child::publisher::run(options).await.map(|()| true),
+        Command::Sink(options) => child::sink::run(options).await.map(|()| true),
+        Command::Gaps(options) => child::gaps::run(options).await.map(|()| true),
+    };
+    match ended {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("prove: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the lines of a proof one after another, and says whether all passed.
+async fn prove(name: &'static str, proofs: &[Proof], options: Options) -> anyhow::Result<bool> {
+    let chosen = kit::choose(proofs, &options.only)?;
+    let ground = Ground::prepare(options.binary.clone(), options.quick).await?;
+    let mut lines = Lines::new(name, options.quick);
+    for proof in chosen {
+        proof.run(&ground, &mut lines).await;
+    }
+    let file = options.json.unwrap_or_else(|| ground.target().join(format!("prove/{name}.json")));
+    lines.write(&file)?;
+    let passed = lines.all_passed();
+    ground.leave(options.keep || !passed);
+    Ok(passed)
+}

@@ -1,0 +1,26 @@
+//! The lines of `cargo prove main-job`: what issue 2 must show, and what it does with bad input.
+
+mod campaign;
+mod crash;
+mod ids_and_rows;
+
+use crate::kit::Proof;
+
+/// The lines, the short ones first.
+pub(crate) const LINES: &[Proof] = &[
+    Proof {
+        name: "ids-and-rows",
+        prove: Some(|ground, lines| Box::pin(ids_and_rows::prove(ground, lines))),
+    },
+    Proof { name: "bad-inputs", prove: None },
+    Proof { name: "database-faults", prove: None },
+    Proof { name: "strict-and-best-effort", prove: None },
+    Proof { name: "standardwebhooks", prove: None },
+    Proof { name: "wake-up", prove: None },
+    Proof { name: "idle", prove: None },
+    Proof { name: "crash", prove: Some(|ground, lines| Box::pin(crash::prove(ground, lines))) },
+    Proof { name: "fleet", prove: None },
+    Proof { name: "bench", prove: None },
+    Proof { name: "million", prove: None },
+    Proof { name: "clean-clone", prove: None },
+];
