@@ -1,0 +1,11 @@
+//! The admin listener: `/healthz` (this process lives), `/readyz` (it can do its work), `/metrics` (OpenMetrics text).
+//!
+//! Meant for the loopback interface or a private network: it has no login, shows no payload and changes nothing.
+//! Reads the metrics, the health of the stages and, for readiness, one row of the database.
+
+mod readiness;
+mod routes;
+mod server;
+
+pub use readiness::{Check, Readiness, Report, Status};
+pub use server::serve;

@@ -1,0 +1,160 @@
+//! The listener: HTTP/1.1, bounded in connections, header size and time, so that no client can hold it up.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use postrider_runtime::{Metrics, Pacer, Stop};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+
+use crate::Readiness;
+use crate::routes::Routes;
+
+const MOST_CONNECTIONS: usize = 64;
+const HEAD_BYTES: usize = 16 * 1024;
+const MOST_HEADERS: usize = 64;
+
+/// How long a client may take.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    /// For the whole head of a request, and for the next one to begin on an idle connection.
+    head: Duration,
+    /// For a connection in all: a client that reads nothing holds its place no longer.
+    connection: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { head: Duration::from_secs(20), connection: Duration::from_secs(120) }
+    }
+}
+
+/// Answers on `listener` until `stop` is requested: softly, requests in hand are answered first.
+///
+/// Give it a stop of its own, requested after the worker has stopped: until then `/readyz` says that it drains.
+///
+/// # Errors
+/// When the listener itself fails. Trouble with one connection is that connection's.
+pub async fn serve(
+    listener: TcpListener,
+    readiness: Readiness,
+    metrics: Metrics,
+    stop: Stop,
+) -> io::Result<()> {
+    listener.local_addr()?;
+    let routes = Routes { readiness, metrics };
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let mut pacer = Pacer::new(Duration::from_millis(10), Duration::from_secs(1));
+    let mut connections = JoinSet::new();
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place.expect("the semaphore is never closed"),
+            () = stop.soft() => break,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.soft() => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                pacer.reset();
+                let (routes, stop) = (routes.clone(), stop.clone());
+                connections.spawn(async move {
+                    connection(stream, Times::default(), routes, stop).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, or a client that left: it passes.
+                warn!(%error, "the admin listener could not accept a connection");
+                stop.soft_within(pacer.next()).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listener);
+    tokio::select! {
+        () = async { while connections.join_next().await.is_some() {} } => {}
+        () = stop.hard() => {}
+    }
+    Ok(())
+}
+
+async fn connection(stream: TcpStream, times: Times, routes: Routes, stop: Stop) {
+    let service = service_fn(move |request| {
+        let routes = routes.clone();
+        async move { Ok::<_, Infallible>(answer(&routes, &request).await) }
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(times.head)
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(MOST_HEADERS)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut serving = pin!(serving);
+    let ended = tokio::time::timeout(times.connection, async {
+        tokio::select! {
+            ended = serving.as_mut() => return ended,
+            () = stop.soft() => serving.as_mut().graceful_shutdown(),
+        }
+        serving.await
+    });
+    match ended.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(%error, "an admin connection ended badly"),
+        Err(_) => debug!("an admin connection was closed: its time is up"),
+    }
+}
+
+async fn answer(routes: &Routes, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    routes.answer(request.method(), request.uri().path()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// What a client gets that sends this and then nothing more.
+    async fn half_a_request(sent: &str, times: Times) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let mut client =
+            TcpStream::connect(listener.local_addr().expect("an address")).await.expect("connects");
+        let (stream, _) = listener.accept().await.expect("accepts");
+        let stop = Stop::new();
+        let routes = Routes { readiness: Readiness::new(stop.clone()), metrics: Metrics::new() };
+        client.write_all(sent.as_bytes()).await.expect("sends");
+        let mut got = String::new();
+        let ((), read) =
+            tokio::join!(connection(stream, times, routes, stop), client.read_to_string(&mut got));
+        read.expect("the connection ends");
+        got
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_go_on_is_cut_off() {
+        let times = Times { head: Duration::from_millis(50), connection: Duration::from_secs(60) };
+        assert_eq!(half_a_request("", times).await, "");
+        assert!(!half_a_request("GET /healthz HTTP/1.1\r\nhost: ", times).await.contains("alive"));
+    }
+
+    #[tokio::test]
+    async fn a_connection_has_an_end() {
+        let times = Times { head: Duration::from_secs(60), connection: Duration::from_millis(50) };
+        let got = half_a_request("GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n", times).await;
+        assert!(got.contains("alive"), "{got}");
+    }
+}
