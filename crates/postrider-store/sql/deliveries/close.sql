@@ -5,7 +5,7 @@ WITH input AS MATERIALIZED (
     SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS i (id, lease_no, attempts, last_status, last_duration_ms, status, reason, last_error)
 ), gone AS (
     DELETE FROM postrider.webhook_deliveries_open d USING input i
-    WHERE d.id = i.id AND d.open AND d.lease_owner = $9 AND d.lease_no = i.lease_no
+    WHERE d.id = ANY (ARRAY[i.id]) AND d.lease_owner = $9 AND d.lease_no = i.lease_no
     RETURNING d.id, d.endpoint_id, d.event_seq, d.event_created_at, d.lease_owner, d.lease_no, d.replay, d.tenant_id, d.order_key,
               i.attempts, i.last_status, i.last_duration_ms, i.status, i.reason, i.last_error
 ), kept AS (

@@ -13,7 +13,7 @@ WITH due AS MATERIALIZED (
     UPDATE postrider.webhook_deliveries_open d
     SET next_attempt_at = clock_timestamp() + make_interval(secs => $4), lease_owner = $3, lease_no = d.lease_no + 1
     FROM due
-    WHERE d.id = due.id AND d.open
+    WHERE d.id = ANY (ARRAY[due.id])
     RETURNING d.id, d.lease_no, d.attempts, d.event_seq, d.event_created_at
 )
 SELECT l.id, l.lease_no, l.attempts, l.event_seq, e.id AS event_id, e.envelope, e.traceparent, e.expires_at

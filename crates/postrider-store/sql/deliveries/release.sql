@@ -4,4 +4,4 @@ WITH input AS MATERIALIZED (SELECT * FROM unnest($1, $2) AS i (id, lease_no))
 UPDATE postrider.webhook_deliveries_open d
 SET next_attempt_at = clock_timestamp(), lease_owner = NULL, lease_no = d.lease_no + 1
 FROM input i
-WHERE d.id = i.id AND d.open AND d.lease_owner = $3 AND d.lease_no = i.lease_no
+WHERE d.id = ANY (ARRAY[i.id]) AND d.lease_owner = $3 AND d.lease_no = i.lease_no

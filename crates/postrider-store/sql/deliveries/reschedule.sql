@@ -8,4 +8,4 @@ UPDATE postrider.webhook_deliveries_open d
 SET next_attempt_at = clock_timestamp() + i.wait_ms * interval '1 millisecond', lease_owner = NULL, lease_no = d.lease_no + 1,
     attempts = i.attempts, last_status = i.last_status, last_duration_ms = i.last_duration_ms, last_error = i.last_error
 FROM input i
-WHERE d.id = i.id AND d.open AND d.lease_owner = $8 AND d.lease_no = i.lease_no
+WHERE d.id = ANY (ARRAY[i.id]) AND d.lease_owner = $8 AND d.lease_no = i.lease_no

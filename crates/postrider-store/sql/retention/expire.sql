@@ -8,7 +8,7 @@ WITH chosen AS MATERIALIZED (
     LIMIT $3
     FOR UPDATE SKIP LOCKED
 ), gone AS (
-    DELETE FROM postrider.webhook_deliveries_open d USING chosen c WHERE d.id = c.id AND d.open
+    DELETE FROM postrider.webhook_deliveries_open d USING chosen c WHERE d.id = ANY (ARRAY[c.id])
     RETURNING d.*
 ), kept AS (
     INSERT INTO postrider.webhook_deliveries_closed

@@ -22,10 +22,10 @@ WITH RECURSIVE endpoint AS (
     ) d
     LIMIT $3
 ), locked AS MATERIALIZED (
-    SELECT d.id FROM postrider.webhook_deliveries_open d JOIN leased l ON d.id = l.id AND d.open
+    SELECT d.id FROM postrider.webhook_deliveries_open d JOIN leased l ON d.id = ANY (ARRAY[l.id])
     FOR NO KEY UPDATE OF d SKIP LOCKED
 )
 UPDATE postrider.webhook_deliveries_open d
 SET next_attempt_at = clock_timestamp(), lease_owner = NULL, lease_no = d.lease_no + 1
 FROM locked l
-WHERE d.id = l.id AND d.open AND d.lease_owner = $1
+WHERE d.id = ANY (ARRAY[l.id]) AND d.lease_owner = $1
