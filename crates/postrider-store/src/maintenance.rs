@@ -19,8 +19,14 @@ const SETTINGS: &str = "SET lock_timeout = '1s'; SET statement_timeout = '10min'
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// How long what waits without blocking anybody may wait for its lock.
+const PATIENT: &str = "SET lock_timeout = '1min'";
+/// Through a pooler a command cannot be given a time-out on the server; it is given up on after this long.
+const POOLED_LIMIT: Duration = Duration::from_secs(15);
+
 /// The right to keep house, and the connection to do it on. Dropped, both go.
 pub struct Maintenance {
+    db: Db,
     session: Session,
 }
 
@@ -46,15 +52,18 @@ impl Maintenance {
     /// # Errors
     /// When no connection can be made.
     pub async fn unlocked(db: &Db) -> Result<Self, StoreError> {
-        let session = db.apart().await?;
-        if db.mode() == Mode::Direct {
-            session
-                .client()
-                .batch_execute(SETTINGS)
-                .await
-                .map_err(|error| StoreError::new("setting up housekeeping", error))?;
+        let maintenance = Self { db: db.clone(), session: db.apart().await? };
+        maintenance.set(SETTINGS).await?;
+        Ok(maintenance)
+    }
+
+    /// Changes settings of the session, where it is ours.
+    async fn set(&self, settings: &str) -> Result<(), StoreError> {
+        if self.db.mode() == Mode::Pooled {
+            return Ok(());
         }
-        Ok(Self { session })
+        let set = self.session.client().batch_execute(settings).await;
+        set.map_err(|error| StoreError::new("setting up housekeeping", error))
     }
 
     /// One statement as a transaction of its own, tried again while it does not get its lock.
@@ -89,25 +98,42 @@ impl Maintenance {
             let rows = self.query(command, params).await?;
             let Some(row) = rows.first() else { return Ok(left + 1 < TRIES) };
             let text: String = row.get(0);
-            match self.session.client().batch_execute(&text).await {
-                Ok(()) => return Ok(true),
-                Err(error) => {
-                    let error = StoreError::new(command.name, error);
-                    if left == 0 || error.kind() != ErrorKind::Retryable {
-                        return Err(error);
-                    }
+            match self.outside(command.name, &text).await {
+                Err(error) if left > 0 && error.kind() == ErrorKind::Retryable => {
                     tokio::time::sleep(PAUSE).await;
                 }
+                done => return done.map(|()| true),
             }
         }
     }
 
-    /// A statement file that takes no part in a transaction, once.
+    /// A statement file that takes no part in a transaction, once. It may wait long, for it holds nobody up.
     pub(crate) async fn alone(&mut self, statement: &Statement) -> Result<(), StoreError> {
-        self.session
-            .client()
-            .batch_execute(statement.sql)
-            .await
-            .map_err(|error| StoreError::new(statement.name, error))
+        self.set(PATIENT).await?;
+        let done = self.outside(statement.name, statement.sql).await;
+        self.set(SETTINGS).await?;
+        done
+    }
+
+    /// Runs a command outside of any transaction.
+    async fn outside(&mut self, doing: &'static str, command: &str) -> Result<(), StoreError> {
+        let run = async {
+            let done = self.session.client().batch_execute(command).await;
+            done.map_err(|error| StoreError::new(doing, error))
+        };
+        if self.db.mode() == Mode::Direct {
+            return run.await;
+        }
+        match tokio::time::timeout(POOLED_LIMIT, run).await {
+            Ok(done) => done,
+            Err(_) => {
+                // The connection still waits for its answer; what comes next needs another one.
+                self.session = self.db.apart().await?;
+                Err(StoreError::other(
+                    doing,
+                    format!("no end within {POOLED_LIMIT:?}: a transaction is in the way"),
+                ))
+            }
+        }
     }
 }

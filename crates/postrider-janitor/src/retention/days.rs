@@ -1,14 +1,15 @@
 //! What goes by the day: bodies, closed deliveries, attempts. Each day is detached without holding anybody up, and dropped.
 
 use jiff::Timestamp;
-use postrider_store::StoreError;
 use postrider_store::partitions::{self, Listing, Parent, Partition, State};
 use postrider_store::retention::{self, Owed};
+use postrider_store::{ErrorKind, StoreError};
 use tracing::info;
 
 use super::{Kept, Round};
 
 const CHUNK: i64 = 1000;
+const IN_THE_WAY: &str = "an open transaction is in the way; it goes when that has ended";
 
 /// The partitions of a table that end before the cutoff, oldest first.
 fn due(listing: &Listing, parent: Parent, cutoff: Timestamp) -> impl Iterator<Item = &Partition> {
@@ -37,8 +38,11 @@ pub(super) async fn events(
             };
         }
         match owed {
-            Some(owed) => keep(round, day, &owed),
-            None => round.report.events += let_go(round, day).await?,
+            Some(owed) => keep(round, day, why(owed)),
+            None => match let_go(round, day).await? {
+                Some(rows) => round.report.events += rows,
+                None => break,
+            },
         }
     }
     Ok(())
@@ -63,7 +67,8 @@ pub(super) async fn closed(
         if day.lo.is_none() && partitions::is_empty(round.maintenance, day).await? {
             continue;
         }
-        round.report.deliveries += let_go(round, day).await?;
+        let Some(rows) = let_go(round, day).await? else { break };
+        round.report.deliveries += rows;
         moved = true;
     }
     if moved && !round.report.dry_run {
@@ -82,7 +87,8 @@ pub(super) async fn attempts(
         if !round.goes_on() {
             break;
         }
-        round.report.attempts += let_go(round, day).await?;
+        let Some(rows) = let_go(round, day).await? else { break };
+        round.report.attempts += rows;
     }
     Ok(())
 }
@@ -103,19 +109,26 @@ async fn expire(round: &mut Round<'_>, day: &Partition) -> Result<(), StoreError
     Ok(())
 }
 
-/// Drops one day; returns how many rows went.
-async fn let_go(round: &mut Round<'_>, day: &Partition) -> Result<u64, StoreError> {
+/// Drops one day; returns how many rows went. `None`: an open transaction is in the way, and would be in that of the next day.
+async fn let_go(round: &mut Round<'_>, day: &Partition) -> Result<Option<u64>, StoreError> {
     let rows = partitions::rows(round.maintenance, day).await?;
     if !round.report.dry_run {
-        partitions::detach(round.maintenance, day).await?;
+        match partitions::detach(round.maintenance, day).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Retryable => {
+                keep(round, day, IN_THE_WAY);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        }
         if let Some(owed) = partitions::drop_detached(round.maintenance, day).await? {
-            keep(round, day, &owed);
-            return Ok(0);
+            keep(round, day, why(owed));
+            return Ok(Some(0));
         }
         info!(partition = day.name, rows, "dropped {}: its time is up", day.name);
     }
     round.report.dropped.push(day.name.clone());
-    Ok(rows)
+    Ok(Some(rows))
 }
 
 /// Days have gone: the empty first partition takes their place.
@@ -133,11 +146,14 @@ async fn stretch_first(round: &mut Round<'_>) -> Result<(), StoreError> {
     partitions::drop_detached(round.maintenance, first).await.map(drop)
 }
 
-fn keep(round: &mut Round<'_>, day: &Partition, owed: &Owed) {
-    let why = match owed {
+fn why(owed: Owed) -> &'static str {
+    match owed {
         Owed::Pending => "an event of it has not been fanned out",
         Owed::Open => "a delivery of it is open",
         Owed::Busy => "a transaction is writing into it",
-    };
+    }
+}
+
+fn keep(round: &mut Round<'_>, day: &Partition, why: &'static str) {
     round.report.kept.push(Kept { name: day.name.clone(), why });
 }

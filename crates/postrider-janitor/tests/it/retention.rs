@@ -1,10 +1,13 @@
 //! What is old goes, what is owed stays.
 
 use jiff::Timestamp;
+use postrider_janitor::partitions;
 use postrider_janitor::retention::pass;
 use postrider_janitor::{PruneReport, Retention, prune};
 use postrider_runtime::Stop;
 use postrider_store::partitions::{Parent, Partition};
+use postrider_store::vacuum::{HotTable, vacuum};
+use postrider_store::{Connect, Db, Mode};
 
 use crate::Stage;
 
@@ -151,6 +154,52 @@ async fn closed_deliveries_and_attempts_go_after_ninety_days() {
         closed[0].lo.is_none() && closed.windows(2).all(|pair| pair[0].hi == pair[1].lo),
         "{closed:?}"
     );
+}
+
+#[tokio::test]
+async fn a_day_that_an_open_transaction_reads_goes_later_and_holds_nothing_else_up() {
+    let stage = Stage::set().await;
+    stage.publish(5).await;
+    stage.execute(FANNED_OUT).await;
+    stage
+        .execute(
+            "SELECT postrider.record_publish_failure_v1('t', 'evt_1', 'email.received', 'a test')",
+        )
+        .await;
+    let reader = stage.test.client().await;
+    reader
+        .batch_execute("BEGIN; SELECT count(*) FROM postrider.webhook_events")
+        .await
+        .expect("reads");
+    let now = stage.in_days(91).await;
+    let report = let_go(&stage, now, false).await;
+    assert_eq!(
+        (report.events, report.kept.len(), report.publish_failures),
+        (0, 1, 1),
+        "{report:?}"
+    );
+    assert!(report.kept[0].why.contains("in the way"), "{report:?}");
+    reader.batch_execute("COMMIT").await.expect("ends");
+    let report = let_go(&stage, now, false).await;
+    assert_eq!((report.events, report.kept.len()), (5, 0), "{report:?}");
+}
+
+#[tokio::test]
+async fn housekeeping_works_through_a_transaction_pooler() {
+    let mut stage = Stage::set().await;
+    let connect = Connect::parse(stage.test.url(), "postrider-janitor-test", None)
+        .expect("the URL of a test is good");
+    stage.db = Db::new(&connect, Mode::Pooled, 2).expect("a pool of two");
+    stage.publish(3).await;
+    stage.execute(FANNED_OUT).await;
+    stage.owe("clock_timestamp()", 0).await;
+    let (soon, later) = (stage.in_days(25).await, stage.in_days(45).await);
+    let mut maintenance = stage.housekeeping().await;
+    let made = partitions::pass(&mut maintenance, Some(soon)).await.expect("the database answers");
+    assert!(made.made > 0 && made.blocked.is_empty(), "{made:?}");
+    let report = let_go(&stage, later, false).await;
+    assert_eq!((report.events, report.expired), (3, 3), "{report:?}");
+    vacuum(&stage.db, HotTable::Pending).await.expect("vacuums");
 }
 
 #[tokio::test]
