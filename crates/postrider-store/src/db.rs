@@ -46,6 +46,12 @@ fn settings(scope: &str) -> String {
     SETTINGS.iter().map(|(name, value)| format!("SET {scope} {name} = {value};")).collect()
 }
 
+/// The text that gives a session the settings of a worker's, for tests that explain statements as the worker runs them.
+#[must_use]
+pub fn session_settings() -> String {
+    settings("SESSION")
+}
+
 /// A pool of worker connections to one database.
 #[derive(Clone)]
 pub struct Db {

@@ -1,6 +1,8 @@
 -- Cancels up to $3 open deliveries of a disabled or deleted endpoint, with the reason, in one paced batch. A delivery that is
 -- in flight keeps its lease's row until it is recorded; what is leased is left to its worker.
 -- Index: webhook_deliveries_open_due.
+-- ANY (ARRAY[…]) can only be asked of the index: a plain equality could be planned as a walk of the whole index while
+-- the table is empty (the planner keeps its order for a merge join), and a prepared plan stays.
 WITH chosen AS MATERIALIZED (
     SELECT d.id FROM postrider.webhook_deliveries_open d
     WHERE d.endpoint_id = $1 AND (d.lease_owner IS NULL OR d.next_attempt_at <= (SELECT clock_timestamp()))

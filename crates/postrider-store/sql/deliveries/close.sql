@@ -1,6 +1,8 @@
 -- Closes deliveries that came to their end, if their lease still holds: from open to closed in one statement.
 -- Index: webhook_deliveries_open_pkey; closed routes by id. Rows are given, and so locked, in id order.
 -- $1 ids, $2 lease numbers, $3 attempts, $4 HTTP statuses, $5 durations in ms, $6 statuses, $7 reasons, $8 error classes, $9 lease owner.
+-- ANY (ARRAY[…]) can only be asked of the index: a plain equality could be planned as a walk of the whole index while
+-- the table is empty (the planner keeps its order for a merge join), and a prepared plan stays.
 WITH input AS MATERIALIZED (
     SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS i (id, lease_no, attempts, last_status, last_duration_ms, status, reason, last_error)
 ), gone AS (

@@ -2,6 +2,8 @@
 -- Index: webhook_deliveries_open_due, webhook_deliveries_open_pkey, webhook_events_pkey.
 -- The clock is a scalar sub-select: volatile, it could not bound the index walk.
 -- $1 endpoint, $2 how many, $3 this worker's incarnation, $4 the lease in seconds.
+-- ANY (ARRAY[…]) can only be asked of the index: a plain equality could be planned as a walk of the whole index while
+-- the table is empty (the planner keeps its order for a merge join), and a prepared plan stays.
 WITH due AS MATERIALIZED (
     SELECT d.id
     FROM postrider.webhook_deliveries_open d
@@ -18,5 +20,5 @@ WITH due AS MATERIALIZED (
 )
 SELECT l.id, l.lease_no, l.attempts, l.event_seq, e.id AS event_id, e.envelope, e.traceparent, e.expires_at
 FROM leased l
-LEFT JOIN postrider.webhook_events e ON e.seq = l.event_seq AND e.created_at = l.event_created_at
+LEFT JOIN postrider.webhook_events e ON e.seq = ANY (ARRAY[l.event_seq]) AND e.created_at = l.event_created_at
 ORDER BY l.event_seq

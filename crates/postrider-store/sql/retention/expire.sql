@@ -1,5 +1,7 @@
 -- Closes up to $3 open deliveries of events of [$1, $2) as exhausted, since their bodies go. What is leased stays: its worker
 -- may be sending it. Index: webhook_deliveries_open_pkey (the id begins with the event's time); closed routes by id.
+-- ANY (ARRAY[…]) can only be asked of the index: a plain equality could be planned as a walk of the whole index while
+-- the table is empty (the planner keeps its order for a merge join), and a prepared plan stays.
 WITH chosen AS MATERIALIZED (
     SELECT d.id FROM postrider.webhook_deliveries_open d
     WHERE d.open AND d.id >= postrider.delivery_id_from(coalesce($1, '-infinity')) AND d.id < postrider.delivery_id_floor($2)

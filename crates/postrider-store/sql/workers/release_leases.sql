@@ -2,6 +2,8 @@
 -- Index: webhook_deliveries_open_due: leases lie in the future by at most the lease time ($2 seconds), so only that slice
 -- of each endpoint is read, never a backlog or the far retries.
 -- $1 the dead worker's incarnation.
+-- ANY (ARRAY[…]) can only be asked of the index: a plain equality could be planned as a walk of the whole index while
+-- the table is empty (the planner keeps its order for a merge join), and a prepared plan stays.
 WITH RECURSIVE endpoint AS (
     (SELECT d.endpoint_id FROM postrider.webhook_deliveries_open d ORDER BY d.endpoint_id LIMIT 1)
     UNION ALL

@@ -1,0 +1,6 @@
+//! The schema and every statement, against a real PostgreSQL.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod migrating;
+mod plans;
+mod schema;

@@ -1,0 +1,834 @@
+-- The sum of all migrations, without the partitions. Written by `just schema`; a test keeps it true.
+
+CREATE TABLE postrider.installation (
+    singleton boolean DEFAULT true NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    wakeup_key integer NOT NULL,
+    switched_off boolean DEFAULT false NOT NULL,
+    max_data_bytes integer DEFAULT 262144 NOT NULL,
+    max_endpoints_per_tenant integer DEFAULT 50 NOT NULL,
+    CONSTRAINT installation_max_data_bytes_check CHECK (((max_data_bytes >= 1024) AND (max_data_bytes <= 1048576))),
+    CONSTRAINT installation_max_endpoints_per_tenant_check CHECK ((max_endpoints_per_tenant > 0)),
+    CONSTRAINT installation_pkey PRIMARY KEY (singleton),
+    CONSTRAINT installation_singleton_check CHECK (singleton)
+);
+
+CREATE TABLE postrider.ledger_marks (
+    at timestamp with time zone NOT NULL,
+    seq bigint NOT NULL,
+    CONSTRAINT ledger_marks_pkey PRIMARY KEY (at)
+);
+
+CREATE TABLE postrider.ledger_state (
+    singleton boolean DEFAULT true NOT NULL,
+    pruned_to bigint DEFAULT 0 NOT NULL,
+    indexed_at bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT ledger_state_pkey PRIMARY KEY (singleton),
+    CONSTRAINT ledger_state_singleton_check CHECK (singleton)
+);
+
+CREATE TABLE postrider.partitions (
+    parent text NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    lo timestamp with time zone NOT NULL,
+    hi timestamp with time zone NOT NULL,
+    CONSTRAINT partitions_check CHECK ((lo < hi)),
+    CONSTRAINT partitions_kind_check CHECK ((kind = ANY (ARRAY['day'::text, 'month'::text, 'tail'::text]))),
+    CONSTRAINT partitions_name UNIQUE (name),
+    CONSTRAINT partitions_pkey PRIMARY KEY (parent, lo)
+);
+
+CREATE TABLE postrider.webhook_attempts (
+    delivery_id uuid NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    endpoint_id uuid NOT NULL,
+    duration_ms integer NOT NULL,
+    attempt smallint NOT NULL,
+    status smallint,
+    outcome text NOT NULL,
+    error text,
+    peer inet,
+    response_headers bytea,
+    response_body bytea,
+    CONSTRAINT webhook_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['delivered'::text, 'retry'::text, 'exhausted'::text, 'rejected'::text]))),
+    CONSTRAINT webhook_attempts_pkey PRIMARY KEY (delivery_id, attempt, started_at)
+) PARTITION BY RANGE (started_at);
+
+CREATE TABLE postrider.webhook_deliveries (
+    id uuid NOT NULL,
+    endpoint_id uuid NOT NULL,
+    event_seq bigint NOT NULL,
+    event_created_at timestamp with time zone NOT NULL,
+    next_attempt_at timestamp with time zone,
+    lease_owner bigint,
+    closed_at timestamp with time zone,
+    lease_no integer DEFAULT 0 NOT NULL,
+    last_duration_ms integer,
+    attempts smallint DEFAULT 0 NOT NULL,
+    replay smallint DEFAULT 0 NOT NULL,
+    last_status smallint,
+    open boolean NOT NULL,
+    status text NOT NULL,
+    tenant_id text NOT NULL,
+    reason text,
+    last_error text,
+    order_key text,
+    CONSTRAINT webhook_deliveries_open_is_pending CHECK (((open = (status = 'pending'::text)) AND (open = (next_attempt_at IS NOT NULL)))),
+    CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id, open),
+    CONSTRAINT webhook_deliveries_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'exhausted'::text, 'rejected'::text, 'skipped'::text, 'expired'::text, 'cancelled'::text])))
+) PARTITION BY LIST (open);
+
+CREATE TABLE postrider.webhook_deliveries_closed (
+    id uuid NOT NULL,
+    endpoint_id uuid NOT NULL,
+    event_seq bigint NOT NULL,
+    event_created_at timestamp with time zone NOT NULL,
+    next_attempt_at timestamp with time zone,
+    lease_owner bigint,
+    closed_at timestamp with time zone,
+    lease_no integer DEFAULT 0 NOT NULL,
+    last_duration_ms integer,
+    attempts smallint DEFAULT 0 NOT NULL,
+    replay smallint DEFAULT 0 NOT NULL,
+    last_status smallint,
+    open boolean NOT NULL,
+    status text NOT NULL,
+    tenant_id text NOT NULL,
+    reason text,
+    last_error text,
+    order_key text,
+    CONSTRAINT webhook_deliveries_closed_pkey PRIMARY KEY (id, open),
+    CONSTRAINT webhook_deliveries_open_is_pending CHECK (((open = (status = 'pending'::text)) AND (open = (next_attempt_at IS NOT NULL)))),
+    CONSTRAINT webhook_deliveries_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'exhausted'::text, 'rejected'::text, 'skipped'::text, 'expired'::text, 'cancelled'::text])))
+) PARTITION BY RANGE (id);
+
+CREATE TABLE postrider.webhook_deliveries_open (
+    id uuid NOT NULL,
+    endpoint_id uuid NOT NULL,
+    event_seq bigint NOT NULL,
+    event_created_at timestamp with time zone NOT NULL,
+    next_attempt_at timestamp with time zone,
+    lease_owner bigint,
+    closed_at timestamp with time zone,
+    lease_no integer DEFAULT 0 NOT NULL,
+    last_duration_ms integer,
+    attempts smallint DEFAULT 0 NOT NULL,
+    replay smallint DEFAULT 0 NOT NULL,
+    last_status smallint,
+    open boolean NOT NULL,
+    status text NOT NULL,
+    tenant_id text NOT NULL,
+    reason text,
+    last_error text,
+    order_key text,
+    CONSTRAINT webhook_deliveries_open_is_pending CHECK (((open = (status = 'pending'::text)) AND (open = (next_attempt_at IS NOT NULL)))),
+    CONSTRAINT webhook_deliveries_open_pkey PRIMARY KEY (id, open),
+    CONSTRAINT webhook_deliveries_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'exhausted'::text, 'rejected'::text, 'skipped'::text, 'expired'::text, 'cancelled'::text])))
+) WITH (fillfactor=90, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=100000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000, autovacuum_vacuum_cost_delay=0, vacuum_truncate=off);
+
+CREATE TABLE postrider.webhook_endpoint_secrets (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    endpoint_id uuid NOT NULL,
+    algorithm text DEFAULT 'v1'::text NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT webhook_endpoint_secrets_algorithm_check CHECK ((algorithm = 'v1'::text)),
+    CONSTRAINT webhook_endpoint_secrets_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES postrider.webhook_endpoints(id) ON DELETE CASCADE,
+    CONSTRAINT webhook_endpoint_secrets_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE postrider.webhook_endpoints (
+    id uuid NOT NULL,
+    tenant_id text NOT NULL,
+    kind text DEFAULT 'webhook'::text NOT NULL,
+    url text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    event_types text[] NOT NULL,
+    filter jsonb,
+    headers_sealed bytea,
+    retry_schedule integer[],
+    timeout_ms integer,
+    max_in_flight integer,
+    capture_responses boolean DEFAULT false NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    disabled_reason text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT webhook_endpoints_description_check CHECK ((length(description) <= 200)),
+    CONSTRAINT webhook_endpoints_event_types_check CHECK (((cardinality(event_types) >= 1) AND (cardinality(event_types) <= 200))),
+    CONSTRAINT webhook_endpoints_kind_check CHECK ((kind = 'webhook'::text)),
+    CONSTRAINT webhook_endpoints_max_in_flight_check CHECK (((max_in_flight >= 1) AND (max_in_flight <= 1000))),
+    CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id),
+    CONSTRAINT webhook_endpoints_retry_schedule_check CHECK (((cardinality(retry_schedule) >= 1) AND (cardinality(retry_schedule) <= 30))),
+    CONSTRAINT webhook_endpoints_tenant_id_check CHECK ((tenant_id ~ '^[A-Za-z0-9._:-]{1,128}$'::text)),
+    CONSTRAINT webhook_endpoints_timeout_ms_check CHECK (((timeout_ms >= 100) AND (timeout_ms <= 30000))),
+    CONSTRAINT webhook_endpoints_url_check CHECK (((octet_length(url) >= 1) AND (octet_length(url) <= 2048)))
+);
+
+CREATE TABLE postrider.webhook_event_ids (
+    seq bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    digest bytea NOT NULL,
+    tenant_id text COLLATE "C" NOT NULL,
+    id text COLLATE "C" NOT NULL,
+    CONSTRAINT webhook_event_ids_pkey PRIMARY KEY (tenant_id, id)
+);
+
+CREATE TABLE postrider.webhook_events (
+    seq bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    tenant_id text COLLATE "C" NOT NULL,
+    id text COLLATE "C" NOT NULL,
+    type text COLLATE "C" NOT NULL,
+    ordering_key text,
+    traceparent text,
+    labels text[],
+    attributes jsonb,
+    envelope text NOT NULL,
+    CONSTRAINT webhook_events_pkey PRIMARY KEY (seq, created_at)
+) PARTITION BY RANGE (created_at);
+
+CREATE TABLE postrider.webhook_events_failed (
+    seq bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    failed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    attempts smallint NOT NULL,
+    reason text NOT NULL,
+    last_error text,
+    CONSTRAINT webhook_events_failed_pkey PRIMARY KEY (seq)
+);
+
+CREATE TABLE postrider.webhook_events_pending (
+    seq bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    next_attempt_at timestamp with time zone NOT NULL,
+    bytes integer NOT NULL,
+    attempts smallint DEFAULT 0 NOT NULL,
+    keyed boolean NOT NULL,
+    last_error text,
+    CONSTRAINT webhook_events_pending_pkey PRIMARY KEY (seq)
+) WITH (fillfactor=90, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=100000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000, autovacuum_vacuum_cost_delay=0, vacuum_truncate=off);
+
+CREATE TABLE postrider.webhook_publish_failures (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    failed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    tenant_id text,
+    event_id text,
+    type text,
+    reason text NOT NULL,
+    CONSTRAINT webhook_publish_failures_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE postrider.webhook_routing_versions (
+    tenant_id text NOT NULL,
+    version bigint NOT NULL,
+    CONSTRAINT webhook_routing_versions_pkey PRIMARY KEY (tenant_id)
+) WITH (fillfactor=50);
+
+CREATE TABLE postrider.webhook_switches (
+    scope text NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    reason text,
+    closed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT webhook_switches_pkey PRIMARY KEY (scope, name),
+    CONSTRAINT webhook_switches_scope_check CHECK ((scope = ANY (ARRAY['installation'::text, 'tenant'::text, 'type'::text])))
+);
+
+CREATE TABLE postrider.webhook_workers (
+    incarnation bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    name text NOT NULL,
+    pid integer NOT NULL,
+    version text NOT NULL,
+    roles text[] NOT NULL,
+    liveness text NOT NULL,
+    wakeup text NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    heartbeat_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT webhook_workers_liveness_check CHECK ((liveness = ANY (ARRAY['lock'::text, 'heartbeat'::text]))),
+    CONSTRAINT webhook_workers_pkey PRIMARY KEY (incarnation),
+    CONSTRAINT webhook_workers_wakeup_check CHECK ((wakeup = ANY (ARRAY['listen'::text, 'poll'::text])))
+) WITH (fillfactor=50);
+
+CREATE INDEX webhook_deliveries_open_due ON postrider.webhook_deliveries_open USING btree (endpoint_id, next_attempt_at);
+
+CREATE INDEX webhook_deliveries_open_order ON postrider.webhook_deliveries_open USING btree (endpoint_id, order_key, event_seq) WHERE (order_key IS NOT NULL);
+
+CREATE INDEX webhook_endpoint_secrets_endpoint ON postrider.webhook_endpoint_secrets USING btree (endpoint_id);
+
+CREATE INDEX webhook_endpoints_tenant ON postrider.webhook_endpoints USING btree (tenant_id, id);
+
+CREATE INDEX webhook_event_ids_seq ON postrider.webhook_event_ids USING brin (seq) WITH (pages_per_range='16', autosummarize='on');
+
+CREATE INDEX webhook_publish_failures_failed_at ON postrider.webhook_publish_failures USING btree (failed_at);
+
+CREATE OR REPLACE FUNCTION postrider.add_days(p_parent text, p_from timestamp with time zone, p_until timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET "TimeZone" TO 'UTC'
+AS $function$
+DECLARE
+    v_lo timestamptz := p_from;
+    v_hi timestamptz;
+    n    integer := 0;
+BEGIN
+    v_hi := CASE WHEN p_from = '-infinity' THEN date_trunc('day', clock_timestamp(), 'UTC') + interval '1 day' ELSE p_from + interval '1 day' END;
+    WHILE v_hi <= p_until LOOP
+        PERFORM postrider.add_partition(p_parent, 'day', v_lo, v_hi);
+        v_lo := v_hi;
+        v_hi := v_hi + interval '1 day';
+        n := n + 1;
+    END LOOP;
+    RETURN n;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.add_months_and_tail(p_parent text, p_from timestamp with time zone, p_until timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET "TimeZone" TO 'UTC'
+AS $function$
+DECLARE
+    v_lo timestamptz := p_from;
+    v_hi timestamptz := date_trunc('month', p_from, 'UTC') + interval '1 month';
+    n    integer := 0;
+BEGIN
+    WHILE v_hi <= p_until LOOP
+        PERFORM postrider.add_partition(p_parent, 'month', v_lo, v_hi);
+        v_lo := v_hi;
+        v_hi := date_trunc('month', v_hi + interval '32 days', 'UTC');
+        n := n + 1;
+    END LOOP;
+    PERFORM postrider.add_partition(p_parent, 'tail', v_lo, 'infinity');
+    RETURN n + 1;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.add_partition(p_parent text, p_kind text, p_lo timestamp with time zone, p_hi timestamp with time zone)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET "TimeZone" TO 'UTC'
+AS $function$
+DECLARE
+    v_name text := CASE p_kind
+        WHEN 'day' THEN format('%s_d%s', p_parent, to_char((p_hi - interval '1 day') AT TIME ZONE 'UTC', 'YYYYMMDD'))
+        WHEN 'month' THEN format('%s_m%s', p_parent, to_char(p_lo AT TIME ZONE 'UTC', 'YYYYMMDD'))
+        ELSE format('%s_tail', p_parent)
+    END;
+BEGIN
+    EXECUTE format('CREATE TABLE postrider.%I (LIKE postrider.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', v_name, p_parent);
+    EXECUTE format('ALTER TABLE postrider.%I ATTACH PARTITION postrider.%I FOR VALUES FROM (%s) TO (%s)',
+                   p_parent, v_name, postrider.partition_bound(p_parent, p_lo), postrider.partition_bound(p_parent, p_hi));
+    INSERT INTO postrider.partitions (parent, name, kind, lo, hi) VALUES (p_parent, v_name, p_kind, p_lo, p_hi);
+    RETURN v_name;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.attach_partition(p_parent text, p_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET lock_timeout TO '1s'
+AS $function$
+DECLARE
+    v_lo timestamptz;
+    v_hi timestamptz;
+BEGIN
+    SELECT r.lo, r.hi INTO STRICT v_lo, v_hi FROM postrider.partitions r WHERE r.parent = p_parent AND r.name = p_name;
+    EXECUTE format('ALTER TABLE postrider.%I ATTACH PARTITION postrider.%I FOR VALUES FROM (%s) TO (%s)',
+                   p_parent, p_name, postrider.partition_bound(p_parent, v_lo), postrider.partition_bound(p_parent, v_hi));
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.bodies_owed(p_name text, p_lo timestamp with time zone, p_hi timestamp with time zone)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_first bigint;
+    v_last  bigint;
+BEGIN
+    -- A publisher that has not committed yet, or was prepared: its pending row cannot be seen, its lock can.
+    IF EXISTS (SELECT FROM pg_locks l
+               WHERE l.locktype = 'relation' AND l.relation = format('postrider.%I', p_name)::regclass
+                 AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                 AND l.mode = 'RowExclusiveLock') THEN
+        RETURN 'busy';
+    END IF;
+    EXECUTE format('SELECT min(e.seq), max(e.seq) FROM postrider.%I e', p_name) INTO v_first, v_last;
+    IF EXISTS (SELECT FROM postrider.webhook_events_pending p
+               WHERE p.seq BETWEEN v_first AND v_last AND p.created_at >= p_lo AND p.created_at < p_hi) THEN
+        RETURN 'pending';
+    END IF;
+    IF EXISTS (SELECT FROM postrider.webhook_deliveries_open d
+               WHERE d.id >= postrider.delivery_id_from(p_lo) AND d.id < postrider.delivery_id_floor(p_hi)) THEN
+        RETURN 'open';
+    END IF;
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.bump_routing_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_tenant text;
+    v_limit  integer;
+BEGIN
+    IF TG_TABLE_NAME = 'webhook_endpoint_secrets' THEN
+        SELECT e.tenant_id INTO v_tenant FROM postrider.webhook_endpoints e
+        WHERE e.id = CASE TG_OP WHEN 'DELETE' THEN OLD.endpoint_id ELSE NEW.endpoint_id END;
+        IF NOT FOUND THEN
+            RETURN NULL; -- the endpoint is being deleted and bumps for itself
+        END IF;
+    ELSIF TG_OP = 'DELETE' THEN
+        v_tenant := OLD.tenant_id;
+    ELSE
+        v_tenant := NEW.tenant_id;
+    END IF;
+
+    -- This row's lock orders all endpoint changes of one tenant, so the limit below has no race.
+    INSERT INTO postrider.webhook_routing_versions AS v (tenant_id, version) VALUES (v_tenant, 1)
+    ON CONFLICT (tenant_id) DO UPDATE SET version = v.version + 1;
+
+    IF TG_TABLE_NAME = 'webhook_endpoints' AND TG_OP = 'INSERT' THEN
+        SELECT i.max_endpoints_per_tenant INTO v_limit FROM postrider.installation i;
+        IF (SELECT count(*) FROM (SELECT FROM postrider.webhook_endpoints e WHERE e.tenant_id = v_tenant LIMIT v_limit + 1) n) > v_limit THEN
+            RAISE EXCEPTION USING ERRCODE = '54000',
+                MESSAGE = format('postrider: tenant_id: tenant %s has reached its limit of %s endpoints', v_tenant, v_limit),
+                HINT = 'delete an endpoint, or raise max_endpoints_per_tenant in postrider.installation';
+        END IF;
+    END IF;
+    PERFORM pg_notify('webhook_endpoints_changed', v_tenant);
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.data_problem_v1(p_data text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF p_data IS NULL THEN
+        RETURN 'data: required, must not be null (required)';
+    ELSIF left(p_data, 1) = U&'\FEFF' THEN
+        RETURN 'data: starts with a byte order mark (payload.bom)';
+    END IF;
+    PERFORM p_data::json;
+    RETURN NULL;
+EXCEPTION
+    WHEN invalid_text_representation THEN RETURN 'data: not valid JSON (payload.syntax)';
+    WHEN statement_too_complex THEN RETURN 'data: nested too deeply (payload.depth)';
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.delivery_id_floor(p_at timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$
+    SELECT (lpad(to_hex(floor(extract(epoch FROM p_at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+$function$;
+
+CREATE OR REPLACE FUNCTION postrider.delivery_id_from(p_at timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT CASE WHEN p_at = '-infinity' THEN '00000000-0000-0000-0000-000000000000'::uuid ELSE postrider.delivery_id_floor(p_at) END
+$function$;
+
+CREATE OR REPLACE FUNCTION postrider.discard_partition(p_parent text, p_name text, OUT lo timestamp with time zone, OUT hi timestamp with time zone, OUT kind text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '1s'
+AS $function$
+BEGIN
+    IF EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = format('postrider.%I', p_name)::regclass) THEN
+        RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('postrider: partition %s is still attached', p_name);
+    END IF;
+    DELETE FROM postrider.partitions r WHERE r.parent = p_parent AND r.name = p_name RETURNING r.lo, r.hi, r.kind INTO STRICT lo, hi, kind;
+    EXECUTE format('DROP TABLE postrider.%I', p_name);
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.drop_partition(p_parent text, p_name text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET lock_timeout TO '1s'
+AS $function$
+DECLARE
+    v_gone record;
+    v_owed text;
+BEGIN
+    IF p_parent = 'webhook_events' THEN
+        SELECT postrider.bodies_owed(r.name, r.lo, r.hi) INTO STRICT v_owed FROM postrider.partitions r WHERE r.parent = p_parent AND r.name = p_name;
+        IF v_owed IS NOT NULL THEN
+            PERFORM postrider.attach_partition(p_parent, p_name);
+            RETURN v_owed;
+        END IF;
+    END IF;
+    v_gone := postrider.discard_partition(p_parent, p_name);
+    IF p_parent = 'webhook_deliveries_closed' AND v_gone.lo = '-infinity' THEN
+        -- Up to the next partition, which is further on when the day after this one has gone already.
+        PERFORM postrider.add_partition(p_parent, 'day', v_gone.lo,
+            coalesce((SELECT min(r.lo) FROM postrider.partitions r WHERE r.parent = p_parent), v_gone.hi));
+    END IF;
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.event_id_v1(type text, key text[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT 'evt_' || left(encode(sha256(convert_to(string_agg(p.part, '|' ORDER BY p.n), 'UTF8')), 'hex'), 32)
+    FROM (
+        SELECT CASE k.n WHEN 1 THEN 1 ELSE k.n + 1 END AS n, replace(replace(k.part, '\', '\\'), '|', '\|') AS part
+        FROM unnest(key) WITH ORDINALITY AS k(part, n)
+        UNION ALL
+        SELECT 2, type
+    ) p
+$function$;
+
+CREATE OR REPLACE FUNCTION postrider.event_problem_v1(p_tenant text, p_id text, p_type text, p_data text, p_attributes jsonb, p_labels text[], p_ordering_key text, p_expires_after interval, p_traceparent text, p_max_data_bytes integer)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT CASE
+        WHEN p_tenant IS NULL THEN 'tenant: required, must not be null (required)'
+        WHEN p_tenant !~ '^[A-Za-z0-9._:-]{1,128}$' THEN 'tenant: must be 1 to 128 of A-Z a-z 0-9 . _ : - (tenant.syntax)'
+        WHEN p_type IS NULL THEN 'type: required, must not be null (required)'
+        WHEN length(p_type) > 128 THEN 'type: longer than 128 characters (event_type.length)'
+        WHEN p_type !~ '^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$' THEN 'type: must be dotted words of A-Z a-z 0-9 _ (event_type.syntax)'
+        WHEN p_id IS NULL THEN 'id: required, must not be null (required)'
+        WHEN p_id !~ '^[A-Za-z0-9_-]{1,64}$' THEN 'id: must be 1 to 64 of A-Z a-z 0-9 _ - (id.syntax)'
+        WHEN p_data IS NULL THEN 'data: required, must not be null (required)'
+        WHEN octet_length(p_data) > p_max_data_bytes THEN format('data: %s bytes, the limit is %s (payload.size)', octet_length(p_data), p_max_data_bytes)
+        WHEN p_attributes IS NOT NULL AND jsonb_typeof(p_attributes) <> 'object' THEN 'attributes: must be a JSON object (attributes.type)'
+        WHEN p_attributes IS NOT NULL AND (SELECT count(*) FROM jsonb_object_keys(p_attributes)) > 50 THEN 'attributes: more than 50 (attributes.count)'
+        WHEN p_attributes IS NOT NULL AND EXISTS (SELECT FROM jsonb_each(p_attributes) a WHERE length(a.key) NOT BETWEEN 1 AND 64) THEN 'attributes: names must have 1 to 64 characters (attributes.name)'
+        WHEN p_attributes IS NOT NULL AND EXISTS (SELECT FROM jsonb_each(p_attributes) a WHERE jsonb_typeof(a.value) IN ('object', 'array') OR octet_length(a.value::text) > 1026) THEN 'attributes: values must be scalars of at most 1024 bytes (attributes.value)'
+        WHEN cardinality(p_labels) > 50 THEN 'labels: more than 50 (labels.count)'
+        WHEN array_position(p_labels, NULL) IS NOT NULL OR EXISTS (SELECT FROM unnest(p_labels) l WHERE octet_length(l) NOT BETWEEN 1 AND 256) THEN 'labels: must have 1 to 256 bytes each (labels.length)'
+        WHEN octet_length(p_ordering_key) NOT BETWEEN 1 AND 256 THEN 'ordering_key: must have 1 to 256 bytes (ordering_key.length)'
+        WHEN p_expires_after <= interval '0' THEN 'expires_after: must be positive (expires_after.range)'
+        WHEN p_traceparent !~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' THEN 'traceparent: not a W3C traceparent (traceparent.syntax)'
+    END
+$function$;
+
+CREATE OR REPLACE FUNCTION postrider.fill_partitions(p_parent text, p_lo timestamp with time zone, p_hi timestamp with time zone, p_now timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET lock_timeout TO '1s'
+AS $function$
+DECLARE
+    v_lo timestamptz := p_lo;
+    v_hi timestamptz;
+    n    integer := 0;
+BEGIN
+    IF p_hi = 'infinity' THEN
+        RETURN postrider.add_months_and_tail(p_parent, p_lo,
+            greatest(date_trunc('month', p_now, 'UTC') + interval '25 months', date_trunc('month', p_lo, 'UTC') + interval '1 month'));
+    ELSIF p_lo = '-infinity' THEN
+        PERFORM postrider.add_partition(p_parent, 'day', p_lo, p_hi);
+        RETURN 1;
+    ELSIF p_hi - p_lo <= interval '62 days' THEN
+        RETURN postrider.add_days(p_parent, p_lo, p_hi);
+    END IF;
+    WHILE v_lo < p_hi LOOP
+        v_hi := least(date_trunc('month', v_lo, 'UTC') + interval '1 month', p_hi);
+        PERFORM postrider.add_partition(p_parent, 'month', v_lo, v_hi);
+        v_lo := v_hi;
+        n := n + 1;
+    END LOOP;
+    RETURN n;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.note_switches()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE postrider.installation SET switched_off = EXISTS (SELECT FROM postrider.webhook_switches);
+    RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.partition_bound(p_parent text, p_at timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE STRICT
+AS $function$
+    SELECT CASE
+        WHEN p_at = '-infinity' THEN 'MINVALUE'
+        WHEN p_at = 'infinity' THEN 'MAXVALUE'
+        WHEN p_parent = 'webhook_deliveries_closed' THEN quote_literal(postrider.delivery_id_floor(p_at))
+        ELSE quote_literal(to_char(p_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || '+00')
+    END
+$function$;
+
+CREATE OR REPLACE FUNCTION postrider.partition_bound_time(p_bound text)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT CASE
+        WHEN p_bound = 'MINVALUE' THEN '-infinity'
+        WHEN p_bound = 'MAXVALUE' THEN 'infinity'
+        WHEN p_bound ~ '^''[0-9a-f]{8}-' THEN to_timestamp(('x' || substr(p_bound, 2, 8) || substr(p_bound, 11, 4))::bit(48)::bigint / 1000)
+        ELSE trim(BOTH '''' FROM p_bound)::timestamptz
+    END
+$function$;
+
+CREATE OR REPLACE FUNCTION postrider.partition_is_empty(p_name text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_empty boolean;
+BEGIN
+    EXECUTE format('SELECT NOT EXISTS (SELECT FROM postrider.%I)', p_name) INTO v_empty;
+    RETURN v_empty;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.partition_rows(p_name text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_table regclass := format('postrider.%I', p_name);
+    v_rows  bigint;
+BEGIN
+    IF pg_relation_size(v_table) > 1024 * 1024 * 1024 THEN
+        RETURN (SELECT greatest(c.reltuples, 0)::bigint FROM pg_class c WHERE c.oid = v_table);
+    END IF;
+    EXECUTE format('SELECT count(*) FROM postrider.%I', p_name) INTO v_rows;
+    RETURN v_rows;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.partition_states()
+ RETURNS TABLE(parent text, name text, kind text, lo timestamp with time zone, hi timestamp with time zone, state text, registered boolean)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+    WITH child AS (
+        SELECT p.relname::text AS parent, c.relname::text AS name, i.inhdetachpending,
+               regexp_match(pg_get_expr(c.relpartbound, c.oid), '^FOR VALUES FROM \((.*)\) TO \((.*)\)$') AS bounds
+        FROM pg_inherits i
+        JOIN pg_class p ON p.oid = i.inhparent
+        JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent IN ('postrider.webhook_events'::regclass, 'postrider.webhook_deliveries_closed'::regclass, 'postrider.webhook_attempts'::regclass)
+    ), known AS (
+        SELECT c.parent, c.name, postrider.partition_bound_time(c.bounds[1]) AS lo, postrider.partition_bound_time(c.bounds[2]) AS hi,
+               CASE WHEN c.inhdetachpending THEN 'detaching' ELSE 'attached' END AS state,
+               EXISTS (SELECT FROM postrider.partitions r WHERE r.parent = c.parent AND r.name = c.name) AS registered
+        FROM child c
+        UNION ALL
+        SELECT r.parent, r.name, r.lo, r.hi,
+               CASE WHEN to_regclass(format('postrider.%I', r.name)) IS NULL THEN 'missing' ELSE 'detached' END, true
+        FROM postrider.partitions r
+        WHERE NOT EXISTS (SELECT FROM child c WHERE c.parent = r.parent AND c.name = r.name)
+    )
+    SELECT k.parent, k.name,
+           CASE WHEN k.hi = 'infinity' THEN 'tail' WHEN k.lo = '-infinity' OR k.hi - k.lo <= interval '1 day' THEN 'day' ELSE 'month' END,
+           k.lo, k.hi, k.state, k.registered
+    FROM known k
+    ORDER BY k.parent, k.lo
+$function$;
+
+CREATE OR REPLACE FUNCTION postrider.publish(type text, tenant text, data jsonb, key text[] DEFAULT NULL::text[], id text DEFAULT NULL::text, attributes jsonb DEFAULT NULL::jsonb, labels text[] DEFAULT NULL::text[], ordering_key text DEFAULT NULL::text, expires_after interval DEFAULT NULL::interval, traceparent text DEFAULT NULL::text, OUT event_id text, OUT outcome text)
+ RETURNS SETOF record
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT * FROM postrider.publish(type, tenant, data::text, key, id, attributes, labels, ordering_key, expires_after, traceparent)
+$function$;
+
+CREATE OR REPLACE FUNCTION postrider.publish(type text, tenant text DEFAULT 'default'::text, data text DEFAULT '{}'::text, key text[] DEFAULT NULL::text[], id text DEFAULT NULL::text, attributes jsonb DEFAULT NULL::jsonb, labels text[] DEFAULT NULL::text[], ordering_key text DEFAULT NULL::text, expires_after interval DEFAULT NULL::interval, traceparent text DEFAULT NULL::text, OUT event_id text, OUT outcome text)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_problem text := CASE
+        WHEN id IS NOT NULL AND key IS NOT NULL THEN 'key: give either key or id, not both (key.conflict)'
+        WHEN key IS NOT NULL AND (cardinality(key) = 0 OR array_position(key, NULL) IS NOT NULL) THEN 'key: must have at least one part and no nulls (key.syntax)'
+        ELSE postrider.data_problem_v1(data) END;
+BEGIN
+    IF v_problem IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'postrider: ' || v_problem, HINT = 'nothing was published';
+    END IF;
+    event_id := CASE WHEN id IS NOT NULL THEN id
+                     WHEN key IS NOT NULL THEN postrider.event_id_v1(type, key)
+                     ELSE postrider.random_event_id_v1() END;
+    outcome := postrider.publish_v1(tenant, event_id, type, data::json, attributes, labels, ordering_key, expires_after, traceparent, true);
+    RETURN NEXT;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.publish_best_effort(type text, tenant text DEFAULT 'default'::text, data text DEFAULT '{}'::text, key text[] DEFAULT NULL::text[], id text DEFAULT NULL::text, attributes jsonb DEFAULT NULL::jsonb, labels text[] DEFAULT NULL::text[], ordering_key text DEFAULT NULL::text, expires_after interval DEFAULT NULL::interval, traceparent text DEFAULT NULL::text, OUT event_id text, OUT outcome text)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_reason       text;
+    v_lock_timeout text := current_setting('lock_timeout');
+BEGIN
+    BEGIN
+        -- Comes before any other time-out, so a twin held uncommitted elsewhere costs the caller 50 ms at most.
+        PERFORM set_config('lock_timeout', '50ms', true);
+        event_id := CASE WHEN id IS NOT NULL THEN id
+                         WHEN key IS NOT NULL THEN postrider.event_id_v1(type, key)
+                         ELSE postrider.random_event_id_v1() END;
+        v_reason := postrider.data_problem_v1(data);
+        IF v_reason IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'postrider: ' || v_reason;
+        END IF;
+        outcome := postrider.publish_v1(tenant, event_id, type, data::json, attributes, labels, ordering_key, expires_after, traceparent, false);
+        PERFORM set_config('lock_timeout', v_lock_timeout, true);
+    EXCEPTION WHEN OTHERS THEN
+        outcome := 'failed';
+        v_reason := SQLSTATE || ' ' || SQLERRM;
+    END;
+    IF outcome = 'failed' THEN
+        BEGIN
+            PERFORM postrider.record_publish_failure_v1(tenant, event_id, type, v_reason);
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'postrider: best-effort publish of % failed and could not be recorded: %', type, v_reason;
+        END;
+    END IF;
+    RETURN NEXT;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.publish_v1(p_tenant text, p_id text, p_type text, p_data json, p_attributes jsonb, p_labels text[], p_ordering_key text, p_expires_after interval, p_traceparent text, p_notify boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_data       text := p_data::text;
+    v_digest     bytea;
+    v_problem    text;
+    v_wakeup_key integer;
+    v_max_bytes  integer;
+    v_off        boolean;
+    v_outcome    text;
+BEGIN
+    SELECT i.wakeup_key, i.max_data_bytes, i.switched_off INTO v_wakeup_key, v_max_bytes, v_off FROM postrider.installation i;
+
+    v_problem := CASE WHEN p_tenant ~ '^[A-Za-z0-9._:-]{1,128}$' AND p_type ~ '^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$' AND length(p_type) <= 128
+                       AND p_id ~ '^[A-Za-z0-9_-]{1,64}$' AND octet_length(v_data) <= v_max_bytes AND p_attributes IS NULL AND p_labels IS NULL
+                       AND p_ordering_key IS NULL AND p_expires_after IS NULL AND p_traceparent IS NULL THEN NULL
+                      ELSE postrider.event_problem_v1(p_tenant, p_id, p_type, v_data, p_attributes, p_labels, p_ordering_key, p_expires_after, p_traceparent, v_max_bytes) END;
+    IF v_problem IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'postrider: ' || v_problem,
+            HINT = 'nothing was published; the limits are in the reference of postrider.publish';
+    END IF;
+
+    IF v_off AND EXISTS (SELECT FROM postrider.webhook_switches s
+                         WHERE (s.scope, s.name) IN (('installation', ''), ('tenant', p_tenant), ('type', p_type))) THEN
+        RETURN 'disabled';
+    END IF;
+
+    -- Every part is length-prefixed, so no two different events concatenate to the same text.
+    v_digest := substring(sha256(convert_to(
+        length(p_type) || ':' || p_type || length(v_data) || ':' || v_data
+        || coalesce('a' || p_attributes::text, '') || coalesce('l' || p_labels::text, '')
+        || coalesce('o' || length(p_ordering_key) || ':' || p_ordering_key, ''), 'UTF8')) FROM 1 FOR 16);
+
+    WITH ledger AS (
+        INSERT INTO postrider.webhook_event_ids AS l (digest, tenant_id, id) VALUES (v_digest, p_tenant, p_id)
+        ON CONFLICT (tenant_id, id) DO NOTHING
+        RETURNING l.seq, l.created_at
+    ), body AS (
+        INSERT INTO postrider.webhook_events
+            (seq, created_at, expires_at, tenant_id, id, type, ordering_key, traceparent, labels, attributes, envelope)
+        SELECT l.seq, l.created_at, l.created_at + p_expires_after, p_tenant, p_id, p_type, p_ordering_key, p_traceparent, p_labels, p_attributes,
+               '{"event":"' || p_type || '","id":"' || p_id || '","created_at":"'
+               || to_char(l.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '","data":' || v_data || '}'
+        FROM ledger l
+    )
+    INSERT INTO postrider.webhook_events_pending (seq, created_at, next_attempt_at, bytes, keyed)
+    SELECT l.seq, l.created_at, l.created_at, octet_length(v_data) + 100 /* the envelope around it */, p_ordering_key IS NOT NULL FROM ledger l;
+    IF NOT FOUND THEN
+        -- A statement of its own: its snapshot sees the twin that the INSERT has just waited for.
+        SELECT CASE WHEN l.digest = v_digest THEN 'duplicate' ELSE 'conflict' END INTO STRICT v_outcome
+        FROM postrider.webhook_event_ids l WHERE l.tenant_id = p_tenant AND l.id = p_id;
+        RETURN v_outcome;
+    END IF;
+
+    -- The wake-up gate: the shared lock is granted while a worker is awake, refused while one sleeps.
+    IF current_setting('postrider.wakeup', true) IS DISTINCT FROM 'off'
+        AND NOT pg_try_advisory_xact_lock_shared(1886352244, v_wakeup_key) AND p_notify THEN
+        PERFORM pg_notify('webhook_events_new', '');
+    END IF;
+    RETURN 'inserted';
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.random_event_id_v1()
+ RETURNS text
+ LANGUAGE sql
+ PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT 'evt_' || left(encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex'), 32)
+$function$;
+
+CREATE OR REPLACE FUNCTION postrider.record_publish_failure_v1(p_tenant text, p_id text, p_type text, p_reason text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    INSERT INTO postrider.webhook_publish_failures (tenant_id, event_id, type, reason)
+    VALUES (left(p_tenant, 200), left(p_id, 200), left(p_type, 200), left(p_reason, 2000))
+$function$;
+
+CREATE OR REPLACE FUNCTION postrider.replace_partition(p_parent text, p_name text, p_now timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET lock_timeout TO '1s'
+AS $function$
+DECLARE
+    v_gone record;
+BEGIN
+    IF NOT postrider.partition_is_empty(p_name) THEN
+        PERFORM postrider.attach_partition(p_parent, p_name);
+        RETURN 0;
+    END IF;
+    v_gone := postrider.discard_partition(p_parent, p_name);
+    IF v_gone.hi = 'infinity' THEN
+        RETURN postrider.add_months_and_tail(p_parent, v_gone.lo,
+            greatest(date_trunc('month', p_now, 'UTC') + interval '25 months', date_trunc('month', v_gone.lo, 'UTC') + interval '1 month'));
+    END IF;
+    RETURN postrider.add_days(p_parent, v_gone.lo, v_gone.hi);
+END $function$;
+
+CREATE TRIGGER bump_routing_version AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_endpoint_secrets FOR EACH ROW EXECUTE FUNCTION postrider.bump_routing_version();
+
+CREATE TRIGGER bump_routing_version AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_endpoints FOR EACH ROW EXECUTE FUNCTION postrider.bump_routing_version();
+
+CREATE TRIGGER note_switches AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_switches FOR EACH STATEMENT EXECUTE FUNCTION postrider.note_switches();
