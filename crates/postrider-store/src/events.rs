@@ -231,8 +231,7 @@ impl Claim {
 /// # Errors
 /// When the database cannot be asked.
 pub async fn none_pending(db: &Db) -> Result<bool, StoreError> {
-    let rows = db.session().await?.query(&EVENTS_ANY_PENDING, &[]).await?;
-    Ok(rows.first().is_some_and(|row| !row.get::<_, bool>(0)))
+    Ok(db.session().await?.query(&EVENTS_ANY_PENDING, &[]).await?.is_empty())
 }
 
 /// Counts a try of an event, committed before the work, so that a crash counts.

@@ -4,7 +4,7 @@
 -- the table is empty (the planner keeps its order for a merge join), and a prepared plan stays.
 WITH chosen AS MATERIALIZED (
     SELECT d.id FROM postrider.webhook_deliveries_open d
-    WHERE d.open AND d.id >= postrider.delivery_id_from(coalesce($1, '-infinity')) AND d.id < postrider.delivery_id_floor($2)
+    WHERE d.id >= postrider.delivery_id_from(coalesce($1, '-infinity')) AND d.id < postrider.delivery_id_floor($2)
       AND (d.lease_owner IS NULL OR d.next_attempt_at <= (SELECT clock_timestamp()))
     ORDER BY d.id
     LIMIT $3
