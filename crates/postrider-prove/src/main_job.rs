@@ -3,6 +3,8 @@
 mod campaign;
 mod crash;
 mod ids_and_rows;
+mod promises;
+mod wake_up;
 
 use crate::kit::Proof;
 
@@ -14,9 +16,12 @@ pub(crate) const LINES: &[Proof] = &[
     },
     Proof { name: "bad-inputs", prove: None },
     Proof { name: "database-faults", prove: None },
-    Proof { name: "strict-and-best-effort", prove: None },
+    Proof {
+        name: "promises",
+        prove: Some(|ground, lines| Box::pin(promises::prove(ground, lines))),
+    },
     Proof { name: "standardwebhooks", prove: None },
-    Proof { name: "wake-up", prove: None },
+    Proof { name: "wake-up", prove: Some(|ground, lines| Box::pin(wake_up::prove(ground, lines))) },
     Proof { name: "idle", prove: None },
     Proof { name: "crash", prove: Some(|ground, lines| Box::pin(crash::prove(ground, lines))) },
     Proof { name: "fleet", prove: None },
