@@ -21,6 +21,7 @@ use postrider_event::Envelope;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::commands::sign::now;
 
@@ -61,6 +62,8 @@ pub(crate) enum Signature {
 /// One request that came in.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrival {
+    /// When it was there whole.
+    pub at: Instant,
     /// The headers as they came; empty where one is missing.
     pub event_id: String,
     pub attempt: String,
@@ -103,6 +106,11 @@ impl Sink {
     /// The URL of a path here.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// The next request, if one waits to be read.
+    pub(crate) fn try_arrival(&mut self) -> Option<Arrival> {
+        self.arrivals.try_recv().ok()
     }
 
     /// The next request; waits for it.
@@ -195,8 +203,9 @@ fn read(headers: &HeaderMap, path: &str, body: &[u8], secrets: &[Secret]) -> Arr
         }
     };
     Arrival {
+        at: Instant::now(),
         attempt: text("webhook-attempt"),
-        event_type: Envelope::parse(body).ok().map(|envelope| envelope.event.to_string()),
+        event_type: Envelope::parse(body).ok().map(|envelope| envelope.event),
         path: path.to_owned(),
         bytes: body.len(),
         event_id,

@@ -152,7 +152,7 @@ async fn prepare_schema(
             Err(error) => {
                 let wait = pacer.next();
                 tracing::warn!(
-                    wait_ms = wait.as_millis(),
+                    wait_ms = wait.as_secs_f64() * 1000.0,
                     "the database at {} cannot be used yet: {error}",
                     direct.target()
                 );

@@ -110,6 +110,9 @@ impl Show {
                     ));
                 }
             }
+            while let Some(arrival) = stage.sink.try_arrival() {
+                self.arrived(&arrival)?;
+            }
         }
         Ok(())
     }
@@ -203,7 +206,8 @@ impl Show {
         self.log.push(json!({
             "event_id": arrival.event_id, "attempt": arrival.attempt, "answer": status, "verified": arrival.signature == Signature::Verified,
         }));
-        self.tell(
+        self.tell_at(
+            arrival.at,
             "POST",
             &format!("{id}  attempt {attempt}  {status}  {verified}  {subject}{note}"),
         );
@@ -213,7 +217,7 @@ impl Show {
                 ("webhook-timestamp", &safe(&arrival.timestamp, 20)),
                 ("webhook-signature", &safe(&arrival.signatures, 300)),
             ] {
-                self.out.line(&format!("{:22}{name}: {value}", ""));
+                self.out.line(&format!("{:31}{name}: {value}", ""));
             }
         }
     }
@@ -242,10 +246,14 @@ impl Show {
     }
 
     fn tell(&mut self, what: &str, text: &str) {
+        self.tell_at(Instant::now(), what, text);
+    }
+
+    fn tell_at(&mut self, at: Instant, what: &str, text: &str) {
         self.step += 1;
         if !self.out.json {
-            let seconds = self.begun.elapsed().as_secs_f64();
-            self.out.line(&format!("{:>2}  {what:<15} {text}  +{seconds:.2} s", self.step));
+            let seconds = at.duration_since(self.begun).as_secs_f64();
+            self.out.line(&format!("{:>2}  +{seconds:.3} s  {what:<14}  {text}", self.step));
         }
     }
 }

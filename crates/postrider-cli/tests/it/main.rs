@@ -1,0 +1,15 @@
+//! The binary as people use it: a process, its exit code, its two streams, and what is in the database afterwards.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic as the test itself may")]
+
+mod bad_inputs;
+mod config;
+mod database;
+mod demo;
+mod endpoints;
+mod events;
+mod looking;
+mod migrate;
+mod receive;
+mod run;
+mod support;
