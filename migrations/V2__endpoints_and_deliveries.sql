@@ -2,7 +2,7 @@
 
 CREATE TABLE postrider.webhook_endpoints (
     id                uuid PRIMARY KEY,
-    tenant_id         text NOT NULL CHECK (tenant_id ~ '^[A-Za-z0-9._:-]{1,128}$'),
+    tenant_id         text COLLATE "C" NOT NULL CHECK (tenant_id ~ '^[A-Za-z0-9._:-]{1,128}$'),
     kind              text NOT NULL DEFAULT 'webhook' CHECK (kind IN ('webhook')),
     url               text NOT NULL CHECK (octet_length(url) BETWEEN 1 AND 2048),
     description       text NOT NULL DEFAULT '' CHECK (length(description) <= 200),
@@ -37,7 +37,7 @@ CREATE INDEX webhook_endpoint_secrets_endpoint ON postrider.webhook_endpoint_sec
 -- One row a tenant, + 1 in every transaction that changes its endpoints or their secrets. Fan-out reads it in the
 -- statement that claims events, so a cached endpoint can never be stale.
 CREATE TABLE postrider.webhook_routing_versions (
-    tenant_id text PRIMARY KEY,
+    tenant_id text COLLATE "C" PRIMARY KEY,
     version   bigint NOT NULL
 ) WITH (fillfactor = 50);
 
@@ -98,10 +98,10 @@ CREATE TABLE postrider.webhook_deliveries (
     last_status      smallint,
     open             boolean NOT NULL,
     status           text NOT NULL CHECK (status IN ('pending', 'delivered', 'exhausted', 'rejected', 'skipped', 'expired', 'cancelled')),
-    tenant_id        text NOT NULL,
+    tenant_id        text COLLATE "C" NOT NULL,
     reason           text,
     last_error       text,
-    order_key        text,
+    order_key        text COLLATE "C",
     CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id, open),
     CONSTRAINT webhook_deliveries_open_is_pending CHECK (open = (status = 'pending') AND open = (next_attempt_at IS NOT NULL))
 ) PARTITION BY LIST (open);
