@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use tokio_postgres::Client;
+use uuid::Uuid;
 
 use crate::progress::Progress;
 use crate::sink::{Sink, Tally};
@@ -31,44 +32,64 @@ pub(crate) struct Drained {
     pub(crate) peak_memory: u64,
 }
 
-/// What is left of a drain's work: counted before and after it.
-#[derive(Debug, Clone, Copy)]
-struct Counts {
-    delivered: i64,
-    open: i64,
-    pending: i64,
+/// What is to be drained, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan<'a> {
+    /// For people.
+    pub(crate) name: &'a str,
+    /// Whose events they are; everything of other tenants is left alone.
+    pub(crate) tenant: &'a str,
+    /// How many deliveries are owed.
+    pub(crate) deliveries: u64,
+    /// What becomes of the worker afterwards.
+    pub(crate) after: After,
 }
 
-/// Starts a worker, waits until `deliveries` of `tenant` have arrived and are recorded, and stops it. `name` is for people.
+/// What becomes of the worker when everything is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    /// It is stopped, and has to end tidily.
+    Stop,
+    /// It runs on for so long, so that its memory shows, and is then killed: it waits for an endpoint that never answers.
+    Linger(Duration),
+}
+
+/// Starts a worker, waits until everything owed has arrived and is recorded, and ends it.
 pub(crate) async fn drain(
     site: &Site,
     sink: &mut Sink,
     database: &Database,
-    tenant: &str,
-    deliveries: u64,
-    name: &str,
+    plan: &Plan<'_>,
     progress: &Progress,
 ) -> Result<Drained> {
     let client = database.connect.client().await?;
-    let before = counts(&client, tenant).await?;
+    let before = delivered(&client, plan.tenant).await?;
     client.batch_execute("CHECKPOINT").await?;
     sink.reset(false).await?;
     let (server_before, started) = (site.server_cpu(), Instant::now());
     let mut worker = Worker::start(site, database)?;
-    let tally = arrive(sink, &mut worker, deliveries, name, progress).await?;
-    recorded(&client, tenant, &mut worker).await?;
+    let tally = arrive(sink, &mut worker, plan.deliveries, plan.name, progress).await?;
+    recorded(&client, plan.tenant, &mut worker).await?;
     let whole = started.elapsed().as_secs_f64();
     let (worker_cpu, server_cpu) = (worker.cpu(), site.server_cpu() - server_before);
+    if let After::Linger(span) = plan.after {
+        tokio::time::sleep(span).await;
+    }
     let peak_memory = worker.peak_memory()?;
-    worker.stop().await?;
-    let after = counts(&client, tenant).await?;
-    let (arrived, delivered) = (sink.tally().await?.count, after.delivered - before.delivered);
-    if arrived != deliveries || delivered.unsigned_abs() != deliveries {
+    match plan.after {
+        After::Stop => worker.stop().await?,
+        After::Linger(_) => worker.kill().await?,
+    }
+    let recorded = delivered(&client, plan.tenant).await? - before;
+    let arrived = sink.tally().await?.count;
+    if arrived != plan.deliveries || recorded != plan.deliveries {
         bail!(
-            "{name}: {deliveries} deliveries were owed, {arrived} arrived and {delivered} are recorded ({after:?})"
+            "{}: {} deliveries were owed, {arrived} arrived and {recorded} are recorded",
+            plan.name,
+            plan.deliveries
         );
     }
-    let owed = deliveries as f64;
+    let owed = plan.deliveries as f64;
     Ok(Drained {
         rate: tally.per_second(),
         whole: owed / whole,
@@ -100,27 +121,30 @@ pub(crate) async fn arrive(
     }
 }
 
-/// Waits until no event is pending and no delivery of the tenant is open.
-async fn recorded(client: &Client, tenant: &str, worker: &mut Worker) -> Result<()> {
-    let sql = "SELECT NOT EXISTS (SELECT FROM postrider.webhook_events_pending)
-        AND NOT EXISTS (SELECT FROM postrider.webhook_deliveries_open o JOIN postrider.webhook_endpoints e ON e.id = o.endpoint_id
-                        WHERE e.tenant_id = $1)";
-    let statement = client.prepare(sql).await?;
+/// Waits until no event is pending and no delivery of the tenant is open. Asks by index: other tenants may own a million.
+pub(crate) async fn recorded(client: &Client, tenant: &str, worker: &mut Worker) -> Result<()> {
+    client.batch_execute("SET enable_seqscan = off; SET enable_hashjoin = off").await?;
+    let own = "SELECT id FROM postrider.webhook_endpoints WHERE tenant_id = $1";
+    let rows = client.query(own, &[&tenant]).await?;
+    let endpoints: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
+    let open = "SELECT EXISTS (SELECT FROM postrider.webhook_events_pending)
+        OR EXISTS (SELECT FROM postrider.webhook_deliveries_open WHERE endpoint_id = ANY ($1))";
+    let open = client.prepare(open).await?;
     let started = Instant::now();
-    while !client.query_one(&statement, &[&tenant]).await?.get::<_, bool>(0) {
+    while client.query_one(&open, &[&endpoints]).await?.get(0) {
         worker.check()?;
         if started.elapsed() > LONGEST {
             bail!("everything arrived, but not everything is recorded after {LONGEST:?}");
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+    client.batch_execute("RESET enable_seqscan; RESET enable_hashjoin").await?;
     Ok(())
 }
 
-async fn counts(client: &Client, tenant: &str) -> Result<Counts> {
-    let sql = "SELECT (SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE tenant_id = $1 AND status = 'delivered'),
-        (SELECT count(*) FROM postrider.webhook_deliveries_open WHERE tenant_id = $1),
-        (SELECT count(*) FROM postrider.webhook_events_pending)";
-    let row = client.query_one(sql, &[&tenant]).await?;
-    Ok(Counts { delivered: row.get(0), open: row.get(1), pending: row.get(2) })
+/// How many deliveries of the tenant are recorded as delivered.
+async fn delivered(client: &Client, tenant: &str) -> Result<u64> {
+    let sql = "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE tenant_id = $1 AND status = 'delivered'";
+    let count: i64 = client.query_one(sql, &[&tenant]).await?.get(0);
+    Ok(count.unsigned_abs())
 }

@@ -1,5 +1,7 @@
 //! The events of the benchmark: 500 bytes of JSON each, published through the library in batches.
 
+use std::sync::LazyLock;
+
 use anyhow::{Context as _, Result};
 use postrider::{EMAIL_RECEIVED, Event, publish_many_tx};
 use tokio_postgres::Client;
@@ -11,15 +13,15 @@ pub(crate) const SAMPLE_ID: &str = "evt_00112233445566778899aabbccddeeff";
 /// Bytes of a payload.
 pub(crate) const BYTES: usize = 500;
 
+const WORDS: &str = "a letter of a few lines that says what came about and to whom it matters ";
 const BATCH: u64 = 500;
 
 /// A payload of exactly 500 bytes; no two alike.
 pub(crate) fn payload(number: u64) -> String {
+    static TEXT: LazyLock<String> = LazyLock::new(|| WORDS.repeat(BYTES / WORDS.len() + 1));
     let head = format!(r#"{{"number":{number},"text":""#);
     let fill = BYTES.saturating_sub(head.len() + 2);
-    let words = "a letter of a few lines that says what came about and to whom it matters ";
-    let text: String = words.chars().cycle().take(fill).collect();
-    format!("{head}{text}\"}}")
+    format!("{head}{}\"}}", &TEXT[..fill])
 }
 
 /// An event of that tenant with a random id.

@@ -22,6 +22,7 @@ pub(crate) async fn facts(site: &Site, run: &Run, load_before: f64) -> Result<Ma
         cpu: field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned()),
         memory_gib: memory_gib().unwrap_or(f64::NAN),
         postgresql,
+        others_percent: f64::NAN,
         load_before,
         postrider: String::from_utf8_lossy(&version.stdout).trim().to_owned(),
         rounds: run.sizes().rounds,

@@ -4,17 +4,24 @@
 //! this program too, started again as processes of their own.
 
 mod args;
+mod backlog;
 mod bare;
 mod drain;
 mod events;
+mod figures;
+mod idle;
+mod latency;
 mod limit;
 mod machine;
+mod others;
 mod progress;
+mod publish;
 mod report;
 mod rounds;
 mod samples;
 mod sink;
 mod site;
+mod storage;
 mod usage;
 mod worker;
 

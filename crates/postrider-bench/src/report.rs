@@ -22,6 +22,8 @@ pub(crate) struct Machine {
     pub(crate) cpu: String,
     pub(crate) memory_gib: f64,
     pub(crate) postgresql: String,
+    /// Percent of the machine that other processes used during the run: how quiet it was.
+    pub(crate) others_percent: f64,
     /// Load of the machine in the minute before the run.
     pub(crate) load_before: f64,
     pub(crate) postrider: String,
@@ -165,12 +167,12 @@ impl Report {
             .map_or(String::new(), |n| format!("; the bare loop has {n} requests in flight"));
         let void = self.void.as_ref().map_or(String::new(), |why| format!("\nVOID: {why}"));
         format!(
-            "{} · {} cores ({}), {:.0} GiB, load before {:.2} · PostgreSQL {}, durable · {}\n{} rounds{quick}, alternated{loop_of}{void}",
+            "{} · {} cores ({}), {:.0} GiB, others used {:.1} % of it · PostgreSQL {}, durable · {}\n{} rounds{quick}, alternated{loop_of}{void}",
             m.measured_at,
             m.cores,
             m.cpu,
             m.memory_gib,
-            m.load_before,
+            m.others_percent,
             m.postgresql,
             m.postrider,
             m.rounds

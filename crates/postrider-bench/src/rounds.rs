@@ -1,20 +1,32 @@
 //! The rounds: every measurement once in each, so that what changes on the machine meanwhile touches all alike.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use crate::args::{Run, Section, Sizes};
-use crate::drain::{Drained, drain};
+use crate::backlog::Backlog;
+use crate::drain::{After, Drained, Plan, arrive, drain, recorded};
 use crate::events::{self, TENANT};
+use crate::figures::{FAN_OUT, Figures};
+use crate::idle;
+use crate::latency;
 use crate::limit;
 use crate::machine;
+use crate::others::Since;
 use crate::progress::Progress;
-use crate::report::{Machine, Report, Row, Target, Unit};
+use crate::publish::{Kind, Publishers};
+use crate::report::{Machine, Report};
 use crate::samples::Samples;
 use crate::sink::Sink;
-use crate::site::{Site, TEMPLATE};
+use crate::site::{Database, Site, TEMPLATE};
+use crate::storage;
+use crate::worker::Worker;
 
-/// Deliveries of one event in the second drain.
-const FAN_OUT: u32 = 5;
+/// How long a worker with a backlog runs on, so that its lanes are as full as they get.
+const LINGER: Duration = Duration::from_secs(5);
+/// How long each kind of publishing runs once before it counts.
+const WARM_UP: Duration = Duration::from_millis(300);
 
 /// Measures everything that was asked for.
 pub(crate) async fn measure(run: &Run) -> Result<Report> {
@@ -37,59 +49,95 @@ struct Rounds<'a> {
     figures: Figures,
 }
 
-/// What was measured so far.
-#[derive(Default)]
-struct Figures {
-    limit: Samples,
-    drain_1: Vec<Drained>,
-    drain_5: Vec<Drained>,
-}
-
 impl<'a> Rounds<'a> {
     async fn new(site: &'a Site, run: &'a Run) -> Result<Self> {
         let sizes = run.sizes();
-        let phases = u64::from(sizes.rounds) * 4;
+        let times = |section, phases| if run.wants(section) { phases } else { 0 };
+        let each = times(Section::Drain, 2)
+            + 2
+            + times(Section::Publish, 1)
+            + times(Section::Latency, 1)
+            + times(Section::Pinned, 2)
+            + times(Section::Backlog, 2);
+        let once = times(Section::Backlog, 2) + times(Section::Idle, 1);
+        let progress = Progress::new(each * u64::from(sizes.rounds) + once);
         Ok(Self {
             site,
             run,
             sizes,
             sink: Sink::start().await?,
-            progress: Progress::new(phases),
-            figures: Figures::default(),
+            progress,
+            figures: Figures { events: sizes.events, ..Figures::default() },
         })
     }
 
     async fn all(mut self, mut machine: Machine) -> Result<Report> {
+        let since = Since::now(self.site, &self.sink)?;
         let limits = self.run.wants(Section::Limit) || self.run.wants(Section::Drain);
-        let in_flight = match limits {
-            true => {
-                Some(limit::calibrate(&mut self.sink, self.sizes.requests, &self.progress).await?)
-            }
-            false => None,
-        };
-        machine.limit_in_flight = in_flight;
-        for _ in 0..self.sizes.rounds {
-            let mut bare = Samples::default();
-            if let Some(in_flight) = in_flight {
-                bare.push(self.limit(in_flight).await?);
-            }
-            if self.run.wants(Section::Drain) {
-                let drained = self.drain(1).await?;
-                self.figures.drain_1.push(drained);
-                let drained = self.drain(FAN_OUT).await?;
-                self.figures.drain_5.push(drained);
-            }
-            if let Some(in_flight) = in_flight {
-                bare.push(self.limit(in_flight).await?);
-                // Before and after what is compared with it.
-                self.figures.limit.push(bare.median());
+        if limits {
+            let best =
+                limit::calibrate(&mut self.sink, self.sizes.requests, &self.progress).await?;
+            machine.limit_in_flight = Some(best);
+        }
+        if self.run.wants(Section::Backlog) {
+            for backlog in Backlog::ALL {
+                self.progress.say(|| format!("preparing a backlog {}", backlog.what()));
+                backlog.prepare(self.site, &self.sink, self.sizes.backlog).await?;
+                self.progress.step();
             }
         }
+        for round in 0..self.sizes.rounds {
+            self.round(round, machine.limit_in_flight).await?;
+        }
+        if self.run.wants(Section::Idle) {
+            self.idle().await?;
+        }
+        machine.others_percent = since.others_percent(self.site, &self.sink)?;
         let limit = self.figures.limit.median();
         let void = (limits && limit < limit::FLOOR).then(|| {
             format!("the bare loop reached {limit:.0}/s, less than {:.0}/s", limit::FLOOR)
         });
         Ok(Report { machine, void, rows: self.figures.rows() })
+    }
+
+    async fn round(&mut self, round: u32, in_flight: Option<usize>) -> Result<()> {
+        if let Some(in_flight) = in_flight {
+            let mut bare = Samples::default();
+            bare.push(self.limit(in_flight).await?);
+            if self.run.wants(Section::Drain) {
+                let drained = self.drain(1).await?;
+                self.figures.drain_1.push(drained);
+                let drained = self.drain(FAN_OUT).await?;
+                self.figures.drain_5.push(drained);
+                // Before and after what is compared with it.
+                bare.push(self.limit(in_flight).await?);
+            }
+            self.figures.limit.push(bare.median());
+        }
+        if self.run.wants(Section::Publish) {
+            self.publish(round).await?;
+        }
+        if self.run.wants(Section::Latency) {
+            self.latency().await?;
+        }
+        if self.run.wants(Section::Pinned) {
+            let free = self.after_history(false).await?;
+            let pinned = self.after_history(true).await?;
+            self.figures.history_free.push(free.rate);
+            self.figures.history_pinned.push(pinned.rate);
+        }
+        if self.run.wants(Section::Backlog) {
+            let empty = match self.figures.drain_1.last() {
+                Some((drained, _)) => drained.rate,
+                None => self.drain(1).await?.0.rate,
+            };
+            self.figures.backlog_empty.push(empty);
+            for (index, backlog) in Backlog::ALL.into_iter().enumerate() {
+                let drained = self.backlog(backlog).await?;
+                self.figures.backlog[index].push(drained);
+            }
+        }
+        Ok(())
     }
 
     async fn limit(&mut self, in_flight: usize) -> Result<f64> {
@@ -99,83 +147,122 @@ impl<'a> Rounds<'a> {
         Ok(rate)
     }
 
-    async fn drain(&mut self, fan_out: u32) -> Result<Drained> {
+    async fn drain(&mut self, fan_out: u32) -> Result<(Drained, storage::Growth)> {
         let name = format!("drain, fan-out {fan_out}");
         self.progress.say(|| format!("{name}: publishing"));
+        let database = self.with_endpoints(fan_out).await?;
+        let mut client = database.connect.client().await?;
+        let before = storage::room(&client).await?;
+        events::publish(&mut client, TENANT, self.sizes.events).await?;
+        let deliveries = self.sizes.events * u64::from(fan_out);
+        let plan = Plan { name: &name, tenant: TENANT, deliveries, after: After::Stop };
+        let drained = drain(self.site, &mut self.sink, &database, &plan, &self.progress).await?;
+        let growth = storage::growth(&client, before).await?;
+        self.end(database).await?;
+        Ok((drained, growth))
+    }
+
+    async fn publish(&mut self, round: u32) -> Result<()> {
         let database = self.site.database(TEMPLATE).await?;
-        self.site.add_endpoints(&database, TENANT, fan_out, &self.sink.url("/hook")).await?;
-        events::publish(&mut database.connect.client().await?, TENANT, self.sizes.events).await?;
-        let owed = self.sizes.events * u64::from(fan_out);
-        let drained =
-            drain(self.site, &mut self.sink, &database, TENANT, owed, &name, &self.progress)
-                .await?;
-        self.site.discard(database).await?;
-        self.progress.step();
+        let client = database.connect.client().await?;
+        let publishers = Publishers::connect(&database).await?;
+        let mut worker = Worker::start_and_settle(self.site, &database).await?;
+        // Every second round backwards, so that no kind always comes behind the same one.
+        let mut kinds = Kind::ALL.to_vec();
+        if round % 2 == 1 {
+            kinds.reverse();
+        }
+        for kind in &kinds {
+            publishers.measure(*kind, WARM_UP).await?;
+        }
+        for kind in kinds {
+            self.progress.say(|| format!("publish: {kind:?}"));
+            recorded(&client, TENANT, &mut worker).await?;
+            client.batch_execute("CHECKPOINT").await?;
+            let rate = publishers.measure(kind, self.sizes.publish).await?;
+            self.figures.publish(kind).push(rate);
+        }
+        worker.stop().await?;
+        client.batch_execute("CHECKPOINT").await?;
+        let rate = publishers.measure(Kind::Publish, self.sizes.publish).await?;
+        self.figures.publish_alone.push(rate);
+        self.end(database).await
+    }
+
+    async fn latency(&mut self) -> Result<()> {
+        let database = self.with_endpoints(1).await?;
+        let mut worker = Worker::start_and_settle(self.site, &database).await?;
+        let span = self.sizes.latency;
+        let measured =
+            latency::measure(&mut self.sink, &mut worker, &database, span, &self.progress).await?;
+        self.figures.latency.push(measured);
+        worker.stop().await?;
+        self.end(database).await
+    }
+
+    /// Drains after a worker has delivered many events before, with or without an old snapshot held open all the time.
+    async fn after_history(&mut self, pinned: bool) -> Result<Drained> {
+        let name = if pinned { "pinned: an old snapshot" } else { "pinned: without" };
+        self.progress.say(|| format!("{name}: history"));
+        let database = self.with_endpoints(1).await?;
+        let mut client = database.connect.client().await?;
+        let holder = database.connect.client().await?;
+        if pinned {
+            let hold = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM postrider.webhook_endpoints";
+            holder.batch_execute(hold).await?;
+        }
+        self.sink.reset(false).await?;
+        let mut worker = Worker::start_and_settle(self.site, &database).await?;
+        events::publish(&mut client, TENANT, self.sizes.history).await?;
+        arrive(&mut self.sink, &mut worker, self.sizes.history, name, &self.progress).await?;
+        recorded(&client, TENANT, &mut worker).await?;
+        worker.stop().await?;
+        events::publish(&mut client, TENANT, self.sizes.events).await?;
+        let plan = Plan { name, tenant: TENANT, deliveries: self.sizes.events, after: After::Stop };
+        let drained = drain(self.site, &mut self.sink, &database, &plan, &self.progress).await?;
+        drop(holder);
+        self.end(database).await?;
         Ok(drained)
     }
-}
 
-impl Figures {
-    fn rows(&self) -> Vec<Row> {
-        let mut rows = Vec::new();
-        if !self.limit.is_empty() {
-            rows.push(
-                Row::new("limit", "limit: bare POST loop", Unit::PerSecond, self.limit.clone())
-                    .target(Target::AtLeast(limit::FLOOR)),
-            );
-        }
-        for (names, fan_out, drained, least) in [
-            (
-                ["drain.1", "drain.1.whole", "drain.1.worker_cpu", "drain.1.server_cpu"],
-                1,
-                &self.drain_1,
-                0.5,
-            ),
-            (
-                ["drain.5", "drain.5.whole", "drain.5.worker_cpu", "drain.5.server_cpu"],
-                FAN_OUT,
-                &self.drain_5,
-                0.6,
-            ),
-        ] {
-            if drained.is_empty() {
-                continue;
-            }
-            let of = |figure: fn(&Drained) -> f64| drained.iter().map(figure).collect::<Samples>();
-            let [rate, whole, worker_cpu, server_cpu] = names;
-            let what = format!("drain, fan-out {fan_out}");
-            rows.push(
-                Row::new(
-                    rate,
-                    format!("{what}: first to last arrival"),
-                    Unit::PerSecond,
-                    of(|d| d.rate),
-                )
-                .beside("limit", &self.limit)
-                .target(Target::AtLeast(least)),
-            );
-            rows.push(
-                Row::new(
-                    whole,
-                    format!("{what}: start to all recorded"),
-                    Unit::PerSecond,
-                    of(|d| d.whole),
-                )
-                .beside("limit", &self.limit),
-            );
-            rows.push(Row::new(
-                worker_cpu,
-                format!("{what}: worker's CPU for one"),
-                Unit::Microseconds,
-                of(|d| d.worker_cpu),
-            ));
-            rows.push(Row::new(
-                server_cpu,
-                format!("{what}: PostgreSQL's CPU for one"),
-                Unit::Microseconds,
-                of(|d| d.server_cpu),
-            ));
-        }
-        rows
+    async fn backlog(&mut self, backlog: Backlog) -> Result<Drained> {
+        let name = format!("backlog {}", backlog.what());
+        self.progress.say(|| format!("{name}: publishing"));
+        let database = self.site.database(backlog.template()).await?;
+        events::publish(&mut database.connect.client().await?, TENANT, self.sizes.events).await?;
+        let plan = Plan {
+            name: &name,
+            tenant: TENANT,
+            deliveries: self.sizes.events,
+            after: After::Linger(LINGER),
+        };
+        let drained = drain(self.site, &mut self.sink, &database, &plan, &self.progress).await?;
+        self.end(database).await?;
+        Ok(drained)
+    }
+
+    async fn idle(&mut self) -> Result<()> {
+        let database = self.with_endpoints(1).await?;
+        self.sink.reset(false).await?;
+        let mut worker = Worker::start_and_settle(self.site, &database).await?;
+        events::publish(&mut database.connect.client().await?, TENANT, 1).await?;
+        arrive(&mut self.sink, &mut worker, 1, "idle", &self.progress).await?;
+        let (settle, span) = (self.sizes.settle, self.sizes.idle);
+        self.figures.idle =
+            Some(idle::measure(self.site, &mut worker, settle, span, &self.progress).await?);
+        worker.stop().await?;
+        self.end(database).await
+    }
+
+    async fn with_endpoints(&self, count: u32) -> Result<Database> {
+        let database = self.site.database(TEMPLATE).await?;
+        self.site.add_endpoints(&database, TENANT, count, &self.sink.url("/hook")).await?;
+        Ok(database)
+    }
+
+    async fn end(&self, database: Database) -> Result<()> {
+        self.site.discard(database).await?;
+        self.progress.step();
+        Ok(())
     }
 }

@@ -17,6 +17,8 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 pub(crate) use self::serve::serve;
 
+use crate::usage;
+
 /// How long the sink may take to answer a command, besides what the command itself waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -44,7 +46,7 @@ impl Tally {
 /// A running sink; it ends with this handle.
 pub(crate) struct Sink {
     // Killed when dropped.
-    _child: Child,
+    child: Child,
     commands: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
     address: String,
@@ -65,7 +67,12 @@ impl Sink {
         let output = child.stdout.take().context("the sink has no standard output")?;
         let mut answers = BufReader::new(output).lines();
         let address = answers.next_line().await?.context("the sink did not start")?;
-        Ok(Self { _child: child, commands, answers, address })
+        Ok(Self { child, commands, answers, address })
+    }
+
+    /// Processor seconds used so far.
+    pub(crate) fn cpu(&self) -> f64 {
+        self.child.id().and_then(|pid| usage::cpu(pid).ok()).unwrap_or_default().own
     }
 
     /// The URL of a path, which begins with a slash.

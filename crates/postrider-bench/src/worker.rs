@@ -110,4 +110,10 @@ impl Worker {
         }
         Ok(())
     }
+
+    /// Ends it without a chance to put anything in order.
+    pub(crate) async fn kill(mut self) -> Result<()> {
+        self.check()?;
+        self.child.kill().await.context("killing the worker")
+    }
 }
