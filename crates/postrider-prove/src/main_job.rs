@@ -1,5 +1,6 @@
 //! The lines of `cargo prove main-job`: what issue 2 must show, and what it does with bad input.
 
+mod bad_inputs;
 mod campaign;
 mod crash;
 mod ids_and_rows;
@@ -14,7 +15,10 @@ pub(crate) const LINES: &[Proof] = &[
         name: "ids-and-rows",
         prove: Some(|ground, lines| Box::pin(ids_and_rows::prove(ground, lines))),
     },
-    Proof { name: "bad-inputs", prove: None },
+    Proof {
+        name: "bad-inputs",
+        prove: Some(|ground, lines| Box::pin(bad_inputs::prove(ground, lines))),
+    },
     Proof { name: "database-faults", prove: None },
     Proof {
         name: "promises",
