@@ -4,6 +4,7 @@
 //! session is lost, its locks are too and another worker may take over its leases; so the stages take nothing more, and a
 //! new session begins under a new incarnation. What was in flight finishes behind it.
 
+mod admin;
 mod hand_off;
 mod options;
 mod session;
@@ -17,6 +18,7 @@ use postrider_store::{ErrorKind, StoreError};
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
+use admin::Admin;
 pub(crate) use options::DaemonOptions;
 use session::{Ended, Session};
 
@@ -35,14 +37,24 @@ pub(crate) struct Finished {
 ///
 /// # Errors
 /// With `once`, when the database cannot be reached; otherwise when it refuses us for good (no privilege, no schema).
-pub(crate) async fn run(options: DaemonOptions, stop: Stop, metrics: Metrics) -> Result<Finished, StoreError> {
+pub(crate) async fn run(
+    options: DaemonOptions,
+    stop: Stop,
+    metrics: Metrics,
+) -> Result<Finished, StoreError> {
     let mut pacer = Pacer::new(Duration::from_millis(100), Duration::from_secs(10));
     let behind = TaskTracker::new();
     let mut finished = Finished::default();
+    let admin = Admin::start(options.config.admin.listen, &stop, &metrics).await;
     while !stop.soft_requested() {
         let session = match Session::open(&options, &stop, &metrics).await {
             Ok(session) => session,
-            Err(failure) if options.once || matches!(failure.kind(), ErrorKind::Denied | ErrorKind::Other) => return Err(failure),
+            Err(failure)
+                if options.once
+                    || matches!(failure.kind(), ErrorKind::Denied | ErrorKind::Other) =>
+            {
+                return Err(failure);
+            }
             Err(failure) => {
                 let wait = pacer.next();
                 metrics.db_error("session");
@@ -52,6 +64,8 @@ pub(crate) async fn run(options: DaemonOptions, stop: Stop, metrics: Metrics) ->
             }
         };
         pacer.reset();
+        let (db, stages) = session.health();
+        admin.readiness.up(db, stages);
         match session.run(&options, &stop).await {
             Ended::Done(left) => {
                 finished.released += left.released;
@@ -64,6 +78,7 @@ pub(crate) async fn run(options: DaemonOptions, stop: Stop, metrics: Metrics) ->
                 break;
             }
             Ended::Lost(finish) => {
+                admin.readiness.down("the control session is lost");
                 warn!("the control session is lost: starting anew under a new incarnation");
                 behind.spawn(finish);
             }
@@ -74,6 +89,7 @@ pub(crate) async fn run(options: DaemonOptions, stop: Stop, metrics: Metrics) ->
     if tokio::time::timeout(grace, behind.wait()).await.is_err() {
         stop.request_hard();
     }
+    admin.stop().await;
     info!(released = finished.released, lost = finished.lost, "stopped");
     Ok(finished)
 }

@@ -7,16 +7,16 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use postrider_delivery::Left;
-use postrider_runtime::{Metrics, Stop};
+use postrider_runtime::{Health, Metrics, Stop};
 use postrider_store::clock::DbClock;
 use postrider_store::control::{Control, Lock};
 use postrider_store::workers::{self, Liveness, NewWorker};
 use postrider_store::{Db, Mode, StoreError};
 use tracing::{info, warn};
 
+use super::DaemonOptions;
 use super::stages::{Stages, WORKER_VERSION};
 use super::watch::{self, Watched};
-use super::DaemonOptions;
 
 /// A registered worker whose stages run.
 pub(super) struct Session {
@@ -40,13 +40,21 @@ pub(super) enum Ended {
 
 impl Session {
     /// Opens a session and starts its stages.
-    pub(super) async fn open(options: &DaemonOptions, stop: &Stop, metrics: &Metrics) -> Result<Self, StoreError> {
+    pub(super) async fn open(
+        options: &DaemonOptions,
+        stop: &Stop,
+        metrics: &Metrics,
+    ) -> Result<Self, StoreError> {
         let control = Control::open(&options.direct).await?;
         // The way we are told of, until the canary has shown whether it is ours.
         let probe = Db::new(&options.connect, Mode::Pooled, 2)?;
         let listening = control.canary(&probe).await?;
         let mode = if listening { options.config.database.mode } else { Mode::Pooled };
-        let db = if mode == Mode::Pooled { probe } else { Db::new(&options.connect, mode, options.config.database.pool_size)? };
+        let db = if mode == Mode::Pooled {
+            probe
+        } else {
+            Db::new(&options.connect, mode, options.config.database.pool_size)?
+        };
         let control = listening.then(|| Arc::new(control));
         let incarnation = register(options, &db, control.as_deref()).await?;
         match &control {
@@ -58,7 +66,8 @@ impl Session {
                 options.config.worker.fallback_poll
             ),
         }
-        let after_crash = !workers::dead(&db, incarnation, watch::HEARTBEAT_GRACE).await?.is_empty();
+        let after_crash =
+            !workers::dead(&db, incarnation, watch::HEARTBEAT_GRACE).await?.is_empty();
         let clock = DbClock::start(&mut db.session().await?).await?;
         let session_stop = stop.child();
         let peers = Arc::new(AtomicUsize::new(0));
@@ -74,10 +83,21 @@ impl Session {
         Ok(Self { incarnation, db, control, stages, stop: session_stop, peers })
     }
 
+    /// The connections and the stages, for readiness.
+    pub(super) fn health(&self) -> (Db, Health) {
+        (self.db.clone(), self.stages.health())
+    }
+
     /// Runs until stopped, done, or lost.
     pub(super) async fn run(mut self, options: &DaemonOptions, stop: &Stop) -> Ended {
         let endpoints_changed = self.stages.endpoints_changed.clone();
-        let watched = watch::run(&self.db, self.control.as_deref(), self.incarnation, &self.peers, &endpoints_changed);
+        let watched = watch::run(
+            &self.db,
+            self.control.as_deref(),
+            self.incarnation,
+            &self.peers,
+            &endpoints_changed,
+        );
         let drained = Stages::drained(self.stages.lanes(), &self.db);
         let end = tokio::select! {
             () = stop.soft() => End::Stop,
@@ -128,7 +148,11 @@ enum End {
 }
 
 /// Takes the lock on a new incarnation, then enters it into the fleet.
-async fn register(options: &DaemonOptions, db: &Db, control: Option<&Control>) -> Result<i64, StoreError> {
+async fn register(
+    options: &DaemonOptions,
+    db: &Db,
+    control: Option<&Control>,
+) -> Result<i64, StoreError> {
     let incarnation = workers::next(db).await?;
     let liveness = match control {
         Some(control) if control.try_lock(Lock::incarnation(incarnation)).await? => Liveness::Lock,

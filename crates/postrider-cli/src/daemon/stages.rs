@@ -8,7 +8,8 @@ use std::time::Duration;
 use postrider_delivery::{Delivery, DeliveryOptions, Lanes, Left, TargetPolicy};
 use postrider_destinations::{Client, ClientConfig, Dns};
 use postrider_fanout::{FanOut, FanOutOptions, Limits, Wakeup};
-use postrider_runtime::{Metrics, Stop, Tasks, Wake};
+use postrider_janitor as janitor;
+use postrider_runtime::{Health, Metrics, Stop, Tasks, Wake};
 use postrider_store::clock::DbClock;
 use postrider_store::control::Control;
 use postrider_store::{Db, StoreError, deliveries, events};
@@ -39,16 +40,35 @@ pub(super) struct Stages {
 
 impl Stages {
     pub(super) fn start(
-        options: &DaemonOptions, db: Db, clock: DbClock, control: Option<Arc<Control>>, who: Who, metrics: &Metrics, stop: &Stop,
+        options: &DaemonOptions,
+        db: Db,
+        clock: DbClock,
+        control: Option<Arc<Control>>,
+        who: Who,
+        metrics: &Metrics,
+        stop: &Stop,
     ) -> Result<Self, StoreError> {
         let config = &options.config;
         let has = |role| config.worker.roles.contains(&role);
         let endpoints_changed = Wake::new();
         let mut tasks = Tasks::new(stop.clone());
+        let leases_released = Wake::new();
         let delivery = if has(Role::Delivery) {
             let client = client(config)?;
-            let delivery_options = delivery_options(options, who.incarnation, endpoints_changed.clone());
-            Some(Delivery::start(db.clone(), client, clock, delivery_options, metrics.clone(), stop))
+            let delivery_options = delivery_options(
+                options,
+                who.incarnation,
+                endpoints_changed.clone(),
+                leases_released.clone(),
+            );
+            Some(Delivery::start(
+                db.clone(),
+                client,
+                clock,
+                delivery_options,
+                metrics.clone(),
+                stop,
+            ))
         } else {
             None
         };
@@ -66,7 +86,12 @@ impl Stages {
                 metrics.clone(),
             );
             let wakeup = match control {
-                Some(control) => Wakeup::listening(control, config.worker.fallback_poll, who.peers, metrics.clone()),
+                Some(control) => Wakeup::listening(
+                    control,
+                    config.worker.fallback_poll,
+                    who.peers,
+                    metrics.clone(),
+                ),
                 None => Wakeup::polling(config.worker.fallback_poll, metrics.clone()),
             };
             let fan_out_stop = stop.clone();
@@ -75,7 +100,17 @@ impl Stages {
                 Ok::<(), Infallible>(())
             });
         }
+        if has(Role::Janitor) {
+            let janitor_options = janitor_options(config, who.incarnation, leases_released);
+            tasks
+                .spawn("janitor", janitor::run(db, janitor_options, stop.clone(), metrics.clone()));
+        }
         Ok(Self { tasks, delivery, lanes, endpoints_changed })
+    }
+
+    /// What runs, for readiness.
+    pub(super) fn health(&self) -> Health {
+        self.tasks.health()
     }
 
     /// Waits until a stage ends, which it must not before it is stopped; never returns otherwise.
@@ -100,7 +135,8 @@ impl Stages {
                 continue;
             }
             let due_now = |found: Vec<(_, Duration)>| found.iter().any(|(_, wait)| wait.is_zero());
-            let nothing_due = lanes.is_none() || deliveries::due(db).await.is_ok_and(|found| !due_now(found));
+            let nothing_due =
+                lanes.is_none() || deliveries::due(db).await.is_ok_and(|found| !due_now(found));
             // Asked again: what was fanned out in between is in a lane by now.
             if nothing_due && lanes.as_ref().is_none_or(Lanes::are_quiet) {
                 return;
@@ -123,14 +159,36 @@ fn client(config: &Config) -> Result<Client, StoreError> {
         addresses: config.egress.addresses.clone(),
         own_listeners: config.admin.listen.into_iter().collect(),
         connect_timeout: config.worker.connect_timeout,
-        dns: if config.egress.dns_servers.is_empty() { Dns::System } else { Dns::Servers(config.egress.dns_servers.clone()) },
+        dns: if config.egress.dns_servers.is_empty() {
+            Dns::System
+        } else {
+            Dns::Servers(config.egress.dns_servers.clone())
+        },
         ca_file: config.egress.ca_file.clone(),
         ..ClientConfig::default()
     })
     .map_err(|error| StoreError::other("setting up the HTTP client", error.to_string()))
 }
 
-fn delivery_options(options: &DaemonOptions, owner: i64, endpoints_changed: Wake) -> DeliveryOptions {
+fn janitor_options(config: &Config, incarnation: i64, released: Wake) -> janitor::Options {
+    janitor::Options {
+        retention: janitor::Retention {
+            events: config.retention.events,
+            deliveries: config.retention.deliveries,
+            ledger: config.retention.ledger,
+            ..janitor::Retention::default()
+        },
+        released,
+        ..janitor::Options::new(incarnation, config.worker.lease)
+    }
+}
+
+fn delivery_options(
+    options: &DaemonOptions,
+    owner: i64,
+    endpoints_changed: Wake,
+    leases_released: Wake,
+) -> DeliveryOptions {
     let worker = &options.config.worker;
     DeliveryOptions {
         owner,
@@ -147,5 +205,6 @@ fn delivery_options(options: &DaemonOptions, owner: i64, endpoints_changed: Wake
             in_flight: worker.endpoint_in_flight,
         },
         endpoints_changed,
+        leases_released,
     }
 }

@@ -23,7 +23,11 @@ pub(super) enum Watched {
 
 /// Watches until the session is lost.
 pub(super) async fn run(
-    db: &Db, control: Option<&Control>, incarnation: i64, peers: &AtomicUsize, endpoints_changed: &Wake,
+    db: &Db,
+    control: Option<&Control>,
+    incarnation: i64,
+    peers: &AtomicUsize,
+    endpoints_changed: &Wake,
 ) -> Watched {
     match control {
         None => heartbeat(db, incarnation, peers).await,

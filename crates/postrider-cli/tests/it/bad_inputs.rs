@@ -95,7 +95,8 @@ async fn other_bad_fields_are_named_and_nothing_is_stored() {
 
 #[tokio::test]
 async fn the_refusal_of_a_local_url_names_the_flag() {
-    let cli = Cli::at(&TestDb::new().await);
+    let db = TestDb::new().await;
+    let cli = Cli::at(&db);
     for url in [
         "http://127.0.0.1:9999/h",
         "https://127.0.0.1/h",

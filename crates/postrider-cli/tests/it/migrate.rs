@@ -75,7 +75,7 @@ async fn a_schema_that_is_missing_old_or_new_is_refused_with_the_remedy() {
 
     let new = TestDb::new().await;
     new.execute(
-        "INSERT INTO postrider.schema_history (version, name) VALUES (9999, 'of_tomorrow')",
+        "INSERT INTO postrider.schema_history (version, name, applied_on) VALUES (9999, 'of_tomorrow', 'tomorrow')",
     )
     .await;
     for args in [&["status"][..], &["run", "--once", "--migrate"], &["migrate", "up"]] {

@@ -203,7 +203,7 @@ async fn a_test_event_is_delivered_to_its_endpoint_alone() {
     let add = ["endpoints", "add", &url, "--dev", "--secret-file", &secret, "--json"];
     let endpoint = cli.run(&add).await.exits(0).json()["id"].as_str().unwrap().to_owned();
     // Another one that wants everything, and whose test this is not.
-    cli.run(&["endpoints", "add", "http://127.0.0.1:9/hook", "--dev", "--tenant", "default"])
+    cli.run(&["endpoints", "add", "http://127.0.0.1:1234/hook", "--dev", "--tenant", "default"])
         .await
         .exits(0);
     let args = ["run", "--dev", "--admin-listen", "off"];
