@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use postrider_core::ids::EndpointId;
-use postrider_runtime::Stop;
+use postrider_runtime::{Stop, Wake};
 use postrider_store::deliveries;
 use tokio::sync::Notify;
 use tracing::warn;
@@ -71,7 +71,7 @@ impl Due {
 }
 
 /// Opens the lanes of endpoints as they fall due, until stopped.
-pub(crate) async fn run(inner: Arc<Inner>, stop: Stop) {
+pub(crate) async fn run(inner: Arc<Inner>, leases_released: Wake, stop: Stop) {
     let mut next_walk = Instant::now();
     while !stop.soft_requested() {
         let now = Instant::now();
@@ -87,6 +87,7 @@ pub(crate) async fn run(inner: Arc<Inner>, stop: Stop) {
         tokio::select! {
             () = stop.soft() => {}
             () = inner.due.0.earlier.notified() => {}
+            () = leases_released.woken() => next_walk = Instant::now(),
             () = tokio::time::sleep_until(until.into()) => {}
         }
     }

@@ -42,6 +42,8 @@ pub struct DeliveryOptions {
     pub policy: TargetPolicy,
     /// Woken when an endpoint changed.
     pub endpoints_changed: Wake,
+    /// Woken when leases of a dead worker became due.
+    pub leases_released: Wake,
 }
 
 /// The delivery engine of one worker process.
@@ -98,7 +100,7 @@ impl Delivery {
         });
         let recorder = tasks.spawn(recorder.run(stop.clone()));
         tasks.spawn(puller::run(Arc::clone(lanes.inner()), requests, stop.clone()));
-        tasks.spawn(due::run(Arc::clone(lanes.inner()), stop.clone()));
+        tasks.spawn(due::run(Arc::clone(lanes.inner()), options.leases_released, stop.clone()));
         tasks.spawn(watch(Arc::clone(lanes.inner()), options.endpoints_changed, stop.clone()));
         Self { lanes, tasks, recorder }
     }

@@ -120,6 +120,7 @@ impl Stage {
                 in_flight: 10,
             },
             endpoints_changed: Wake::new(),
+            leases_released: Wake::new(),
         };
         let client = Client::new(ClientConfig {
             addresses: AddressPolicy::with_loopback(),
