@@ -1,7 +1,5 @@
 //! Where fan-out and delivery meet: the lanes as fan-out's hand-off. The two crates do not know each other.
 
-use std::future::Future;
-
 use postrider_core::ids::EndpointId;
 use postrider_delivery::Lanes;
 use postrider_fanout::HandOff;
@@ -33,11 +31,9 @@ impl HandOff for LocalLanes {
         }
     }
 
-    fn pace(&self) -> impl Future<Output = ()> + Send {
-        async {
-            if let Some(lanes) = &self.0 {
-                lanes.pace().await;
-            }
+    async fn pace(&self) {
+        if let Some(lanes) = &self.0 {
+            lanes.pace().await;
         }
     }
 }
