@@ -21,7 +21,7 @@ use crate::args::{Cli, Command, Global};
 use crate::config::{Flags, Sources};
 use crate::context::{Context, Database, Schema};
 use crate::exit::{Exit, Failure};
-use crate::logging;
+use crate::{input, logging};
 
 /// How a command ended: an exit code, or a failure with something to say.
 pub(crate) type Ended = Result<Exit, Failure>;
@@ -77,7 +77,7 @@ async fn with_database(context: &Context, command: Command) -> Ended {
     let database = context.open(Schema::Current).await?;
     let ended = tokio::select! {
         ended = at_database(context, &database, command) => ended,
-        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        () = input::interruption() => Ok(Exit::Interrupted),
     };
     database.close(&context.out).await;
     ended

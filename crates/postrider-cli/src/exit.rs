@@ -143,6 +143,16 @@ fn judged(error: &StoreError) -> (Exit, &'static str, Option<&'static str>) {
                 ),
             );
         }
+        // The driver's own words: there is no code for it.
+        None if error.to_string().contains("does not support TLS") => {
+            return (
+                Exit::Config,
+                "the database server does not speak TLS, which is demanded of every server that is not local",
+                Some(
+                    "switch TLS on there; or, where the network is trusted, add ?sslmode=disable to database.url",
+                ),
+            );
+        }
         _ => {}
     }
     match error.kind() {

@@ -34,6 +34,21 @@ impl When {
     }
 }
 
+/// Waits for Ctrl-C, or for an init system that says the same.
+pub(crate) async fn interruption() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
 /// For clap: a moment.
 pub(crate) fn when(text: &str) -> Result<When, String> {
     if let Some(ago) = parse_span(text) {

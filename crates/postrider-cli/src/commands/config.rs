@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Ended;
 use crate::args::Global;
-use crate::config::{Loaded, Sources, load};
+use crate::config::{Loaded, Setting, Sources, load};
 use crate::context;
 use crate::exit::Exit;
 use crate::output::{Output, table};
@@ -62,7 +62,7 @@ fn show(loaded: &Loaded, out: Output) -> Ended {
         .map(|setting| {
             json!({
                 "key": setting.key.name,
-                "value": setting.shown(),
+                "value": effective(loaded, setting),
                 "origin": setting.origin,
                 "default": setting.key.default,
                 "variable": setting.key.variable(),
@@ -72,7 +72,7 @@ fn show(loaded: &Loaded, out: Output) -> Ended {
         .collect();
     out.data(&json!({ "data": document }), || {
         let rows = settings.map(|setting| {
-            let value = setting.shown();
+            let value = effective(loaded, setting);
             [
                 setting.key.name.to_owned(),
                 if value.is_empty() { "-".to_owned() } else { value },
@@ -87,5 +87,14 @@ fn show(loaded: &Loaded, out: Output) -> Ended {
             failure.exit = Exit::Negative;
             Err(failure)
         }
+    }
+}
+
+/// What holds: the value, or where the default depends on this machine, what it comes to.
+fn effective(loaded: &Loaded, setting: &Setting) -> String {
+    match (setting.shown(), setting.key.name) {
+        (shown, "data_dir") if shown.is_empty() => loaded.config.data_dir.display().to_string(),
+        (shown, "worker.name") if shown.is_empty() => loaded.config.worker.name.clone(),
+        (shown, _) => shown,
     }
 }

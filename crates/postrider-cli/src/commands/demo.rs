@@ -45,7 +45,7 @@ pub(crate) async fn run(mut context: Context, args: &Args) -> Ended {
     let mut show = Show::new(context.out);
     let ended = tokio::select! {
         ended = Box::pin(perform(&mut stage, &mut show, args)) => ended,
-        _ = tokio::signal::ctrl_c() => Ok(show.interrupted()),
+        () = input::interruption() => Ok(show.interrupted()),
     };
     stage.clear(&context.out).await;
     ended

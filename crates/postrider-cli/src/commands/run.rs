@@ -7,7 +7,7 @@ use std::time::Duration;
 use postrider_embedded_pg::EmbeddedPg;
 use postrider_runtime::{Metrics, Pacer, Stop};
 use postrider_store::migrations::{self, SchemaState};
-use postrider_store::{Connect, ErrorKind, StoreError};
+use postrider_store::{Connect, StoreError};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
@@ -143,18 +143,19 @@ async fn prepare_schema(
     while !stop.soft_requested() {
         let state = match schema(direct, migrate).await {
             Ok(state) => state,
-            Err(error) if once || !may_pass(error.kind()) => {
-                let mut failure = Failure::from(error);
-                failure.why =
-                    Some(format!("{}\nat {}", failure.why.unwrap_or_default(), direct.target()));
-                return Err(failure);
-            }
             Err(error) => {
+                let mut failure = Failure::from(error);
+                if once || !may_pass(failure.exit) {
+                    let why = failure.why.unwrap_or_default();
+                    failure.why = Some(format!("{why}\nat {}", direct.target()));
+                    return Err(failure);
+                }
                 let wait = pacer.next();
                 tracing::warn!(
                     wait_ms = wait.as_secs_f64() * 1000.0,
-                    "the database at {} cannot be used yet: {error}",
-                    direct.target()
+                    "the database at {} cannot be used yet: {}",
+                    direct.target(),
+                    failure.why.unwrap_or(failure.what)
                 );
                 stop.soft_within(wait).await;
                 continue;
@@ -178,11 +179,8 @@ async fn schema(direct: &Connect, migrate: bool) -> Result<SchemaState, StoreErr
 }
 
 /// Whether waiting may help.
-fn may_pass(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::Unavailable | ErrorKind::Retryable | ErrorKind::ReadOnly | ErrorKind::Resources
-    )
+fn may_pass(exit: Exit) -> bool {
+    matches!(exit, Exit::Unavailable | Exit::TryLater)
 }
 
 /// The first SIGTERM or SIGINT asks to finish what is in hand, the second to abandon it.

@@ -88,7 +88,7 @@ pub(crate) async fn run(args: &Args, global: &Global, sources: &Sources) -> Ende
             () = until(deadline) => {
                 return Err(Failure::new(Exit::TryLater, format!("{} of {} expected events came in time", accepted.len(), args.expect.unwrap_or(0))));
             }
-            _ = tokio::signal::ctrl_c() => {
+            () = input::interruption() => {
                 return Ok(if args.expect.is_some() { Exit::Interrupted } else { Exit::Done });
             }
         };

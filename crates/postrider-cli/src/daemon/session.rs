@@ -100,6 +100,8 @@ impl Session {
         );
         let drained = Stages::drained(self.stages.lanes(), &self.db);
         let end = tokio::select! {
+            // In this order: stages end because of the stop, which must not look as if they ended by themselves.
+            biased;
             () = stop.soft() => End::Stop,
             () = drained, if options.once => End::Stop,
             stage = self.stages.lost_one() => End::Stage(stage),
@@ -159,10 +161,13 @@ async fn register(
         _ => Liveness::Heartbeat,
     };
     let roles: Vec<&str> = options.config.worker.roles.iter().map(|role| role.as_str()).collect();
+    // Shown by `status`: a worker that sends to this machine should not go unnoticed.
+    let dev = if options.config.dev { " --dev" } else { "" };
+    let version = format!("{WORKER_VERSION}{dev}");
     let worker = NewWorker {
         incarnation,
         name: &options.config.worker.name,
-        version: WORKER_VERSION,
+        version: &version,
         roles: &roles,
         liveness,
         wakeup: if control.is_some() { "listen" } else { "poll" },

@@ -39,6 +39,7 @@ async fn show_prints_each_value_with_its_origin_and_no_secret() {
     assert_eq!(of("worker.lane")["value"], "99");
     assert_eq!(of("worker.lane")["origin"], "POSTRIDER_WORKER_LANE");
     assert_eq!(of("worker.lease")["origin"], "default");
+    assert!(of("data_dir")["value"].as_str().unwrap().contains("postrider"));
     assert_eq!(of("database.url")["value"], "postgres://u:***@h/db");
     assert_eq!(of("database.url")["origin"], file.as_str());
     assert_eq!(of("master_key")["value"], "***");

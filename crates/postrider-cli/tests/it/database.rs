@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use postrider_testkit::TestDb;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{Cli, finished, terminate};
 
@@ -99,4 +100,27 @@ async fn secrets_need_a_master_key() {
     }
     cli.run(&["endpoints", "list"]).await.exits(0);
     cli.run(&["status"]).await.exits(0);
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_78_and_names_the_setting() {
+    // What a PostgreSQL server without TLS answers to the request for it: the one letter N.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut server = tokio::task::JoinSet::new();
+    server.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 8];
+            stream.read_exact(&mut request).await.unwrap();
+            stream.write_all(b"N").await.unwrap();
+        }
+    });
+    let url = format!("postgres://u:hush@127.0.0.1:{port}/db?sslmode=require");
+    let cli = Cli::new()
+        .with("POSTRIDER_DATABASE_URL", &url)
+        .with("POSTRIDER_MASTER_KEY", crate::support::MASTER_KEY);
+    for args in [&["status"][..], &["run"]] {
+        let ran = cli.run(args).await.exits(78).says("sslmode=disable");
+        assert!(!ran.err.contains("hush"));
+    }
 }

@@ -210,6 +210,7 @@ async fn a_test_event_is_delivered_to_its_endpoint_alone() {
     let daemon = cli.start(&args);
     wait_for_worker(&cli).await;
 
+    assert!(cli.run(&["status"]).await.exits(0).out.contains("--dev"));
     let tested = cli.run(&["endpoints", "test", &endpoint, "--json"]).await.exits(0).json();
     assert_eq!(
         (&tested["delivered"], &tested["http_status"]),
