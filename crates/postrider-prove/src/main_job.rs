@@ -3,6 +3,8 @@
 mod bad_inputs;
 mod campaign;
 mod crash;
+mod fleet;
+mod idle;
 mod ids_and_rows;
 mod promises;
 mod wake_up;
@@ -26,9 +28,9 @@ pub(crate) const LINES: &[Proof] = &[
     },
     Proof { name: "standardwebhooks", prove: None },
     Proof { name: "wake-up", prove: Some(|ground, lines| Box::pin(wake_up::prove(ground, lines))) },
-    Proof { name: "idle", prove: None },
+    Proof { name: "idle", prove: Some(|ground, lines| Box::pin(idle::prove(ground, lines))) },
     Proof { name: "crash", prove: Some(|ground, lines| Box::pin(crash::prove(ground, lines))) },
-    Proof { name: "fleet", prove: None },
+    Proof { name: "fleet", prove: Some(|ground, lines| Box::pin(fleet::prove(ground, lines))) },
     Proof { name: "bench", prove: None },
     Proof { name: "million", prove: None },
     Proof { name: "clean-clone", prove: None },

@@ -25,6 +25,8 @@ const TENANTS: [&str; 3] = ["acme", "beta", "coda"];
 const ENDPOINTS: [&str; 5] = ["*", "*", "email.*", "email.received", "order.paid,user.made"];
 /// Of a thousand deliveries so many fail at first, so that retries are under way too.
 const FAIL_FIRST: u32 = 20;
+/// A receiver takes a while, so that a fault always finds requests in flight.
+const LATENCY: Duration = Duration::from_millis(40);
 /// How long the last deliveries may take, retries included.
 const DRAIN_LIMIT: Duration = Duration::from_secs(180);
 
@@ -98,6 +100,7 @@ impl Campaign {
         client.batch_execute(ground_truth::NOTE_INSERTS).await?;
         let mut sink = Sink::start(&installation.folder).await?;
         sink.fail_first(FAIL_FIRST, 500).await?;
+        sink.hold(LATENCY).await?;
         let journal = Journal::append(&installation.folder.join("endpoints.jsonl"))?;
         let mut dice = Dice::new(plan.seed);
         for tenant in TENANTS {

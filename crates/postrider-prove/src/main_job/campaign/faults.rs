@@ -6,13 +6,15 @@ use anyhow::bail;
 use postrider_testkit::monotonic_ns;
 
 use super::ground_truth::{Owed, leased};
-use super::{Campaign, Plan};
+use super::{Campaign, LATENCY, Plan};
 use crate::kit::{Dice, note};
 
 /// So many requests in flight make a crowd.
 pub(crate) const CROWD: u64 = 50;
 /// How long answers are held back to gather one.
 const HOLD: Duration = Duration::from_secs(3);
+/// So many are gathered, as some may be answered before the kill.
+const GATHERED: u64 = CROWD + 10;
 const CROWD_LIMIT: Duration = Duration::from_secs(20);
 /// How long a dead worker's leases are watched.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(30);
@@ -88,7 +90,7 @@ impl Campaign {
         let victim = self.workers.swap_remove(victim.try_into()?);
         if crowd {
             self.sink.hold(HOLD).await?;
-            let open = self.sink.crowded(CROWD, CROWD_LIMIT).await?;
+            let open = self.sink.crowded(GATHERED, CROWD_LIMIT).await?;
             if open < CROWD {
                 note(format!("only {open} requests gathered"));
             }
@@ -97,7 +99,7 @@ impl Campaign {
         let in_flight = self.sink.state().await?.open;
         let (from, begun) = (monotonic_ns(), Instant::now());
         victim.kill().await?;
-        self.sink.hold(Duration::ZERO).await?;
+        self.sink.hold(LATENCY).await?;
         let successor = self.installation.start_worker(&[])?;
         tokio::time::sleep(LAST_COMMITS).await;
         let leased = leased(&self.client, Some(&incarnations)).await?;
