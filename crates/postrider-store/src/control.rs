@@ -20,7 +20,7 @@ use crate::{Connect, Db, Statement, StoreError};
 
 /// Publishers knock here when no worker is awake.
 pub const EVENTS_CHANNEL: &str = "webhook_events_new";
-/// Every change of an endpoint or its secrets knocks here.
+/// Every change of an endpoint or its secrets knocks here, and who makes a delivery due by hand.
 pub const ENDPOINTS_CHANNEL: &str = "webhook_endpoints_changed";
 const CANARY_CHANNEL: &str = "webhook_canary";
 

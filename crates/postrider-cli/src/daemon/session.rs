@@ -90,14 +90,9 @@ impl Session {
 
     /// Runs until stopped, done, or lost.
     pub(super) async fn run(mut self, options: &DaemonOptions, stop: &Stop) -> Ended {
-        let endpoints_changed = self.stages.endpoints_changed.clone();
-        let watched = watch::run(
-            &self.db,
-            self.control.as_deref(),
-            self.incarnation,
-            &self.peers,
-            &endpoints_changed,
-        );
+        let knocked = [self.stages.endpoints_changed.clone(), self.stages.look_for_due.clone()];
+        let watched =
+            watch::run(&self.db, self.control.as_deref(), self.incarnation, &self.peers, &knocked);
         let drained = Stages::drained(self.stages.lanes(), &self.db);
         let end = tokio::select! {
             // In this order: stages end because of the stop, which must not look as if they ended by themselves.

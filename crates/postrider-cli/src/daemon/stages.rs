@@ -36,6 +36,8 @@ pub(super) struct Stages {
     lanes: Option<Lanes>,
     /// Woken when an endpoint changed.
     pub(super) endpoints_changed: Wake,
+    /// Woken when deliveries may be due that nobody here knows of.
+    pub(super) look_for_due: Wake,
 }
 
 impl Stages {
@@ -53,6 +55,7 @@ impl Stages {
         let endpoints_changed = Wake::new();
         let mut tasks = Tasks::new(stop.clone());
         let leases_released = Wake::new();
+        let look_for_due = leases_released.clone();
         let delivery = if has(Role::Delivery) {
             let client = client(config)?;
             let delivery_options = delivery_options(
@@ -105,7 +108,7 @@ impl Stages {
             tasks
                 .spawn("janitor", janitor::run(db, janitor_options, stop.clone(), metrics.clone()));
         }
-        Ok(Self { tasks, delivery, lanes, endpoints_changed })
+        Ok(Self { tasks, delivery, lanes, endpoints_changed, look_for_due })
     }
 
     /// What runs, for readiness.

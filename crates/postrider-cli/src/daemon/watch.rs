@@ -27,7 +27,7 @@ pub(super) async fn run(
     control: Option<&Control>,
     incarnation: i64,
     peers: &AtomicUsize,
-    endpoints_changed: &Wake,
+    knocked: &[Wake],
 ) -> Watched {
     match control {
         None => heartbeat(db, incarnation, peers).await,
@@ -35,16 +35,16 @@ pub(super) async fn run(
             tokio::select! {
                 () = control.lost().cancelled() => Watched::Lost,
                 watched = liveness(db, control, incarnation, peers) => watched,
-                () = pass_on(control, endpoints_changed) => Watched::Lost,
+                () = pass_on(control, knocked) => Watched::Lost,
             }
         }
     }
 }
 
-async fn pass_on(control: &Control, endpoints_changed: &Wake) {
+async fn pass_on(control: &Control, knocked: &[Wake]) {
     loop {
         control.endpoints_knocked().await;
-        endpoints_changed.wake();
+        knocked.iter().for_each(Wake::wake);
     }
 }
 

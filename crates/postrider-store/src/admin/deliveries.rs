@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use crate::admin::events::EventKey;
 use crate::admin::{Page, SCAN_LIMIT};
+use crate::control::ENDPOINTS_CHANNEL;
 use crate::statement::{
     ADMIN_DELIVERIES_ATTEMPTS, ADMIN_DELIVERIES_CUT, ADMIN_DELIVERIES_FIND, ADMIN_DELIVERIES_LIST,
-    ADMIN_DELIVERIES_LIST_OPEN, ADMIN_DELIVERIES_OF_EVENT, ADMIN_DELIVERIES_RETRY,
+    ADMIN_DELIVERIES_LIST_OPEN, ADMIN_DELIVERIES_OF_EVENT, ADMIN_DELIVERIES_RETRY, CONTROL_NOTIFY,
 };
 use crate::{Db, StoreError};
 
@@ -160,13 +161,18 @@ pub async fn attempts(db: &Db, delivery: &Delivery) -> Result<Vec<Attempt>, Stor
         .collect())
 }
 
-/// Makes an open delivery due now; false if it is due already, held by a worker, or closed.
+/// Makes an open delivery due now and knocks for a worker; false if it is due already, held by a worker, or closed.
 ///
 /// # Errors
 /// When the database cannot be asked.
 pub async fn retry(db: &Db, id: DeliveryId) -> Result<bool, StoreError> {
-    let rows = db.session().await?.query(&ADMIN_DELIVERIES_RETRY, &[&id.0]).await?;
-    Ok(!rows.is_empty())
+    let mut session = db.session().await?;
+    let rows = session.query(&ADMIN_DELIVERIES_RETRY, &[&id.0]).await?;
+    let changed = !rows.is_empty();
+    if changed {
+        session.query(&CONTROL_NOTIFY, &[&ENDPOINTS_CHANNEL, &""]).await?;
+    }
+    Ok(changed)
 }
 
 fn milliseconds(at: Timestamp) -> u64 {

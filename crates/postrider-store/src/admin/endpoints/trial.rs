@@ -4,7 +4,10 @@
 use jiff::Timestamp;
 use postrider_core::ids::{DeliveryId, EndpointId};
 
-use crate::statement::{ADMIN_EVENTS_PUBLISH_TEST, ADMIN_EVENTS_TAKE, DELIVERIES_INSERT};
+use crate::control::ENDPOINTS_CHANNEL;
+use crate::statement::{
+    ADMIN_EVENTS_PUBLISH_TEST, ADMIN_EVENTS_TAKE, CONTROL_NOTIFY, DELIVERIES_INSERT,
+};
 use crate::{Db, StoreError};
 
 /// The type of the event that `endpoints test` sends.
@@ -68,6 +71,7 @@ pub async fn publish_test(
         session.rollback().await?;
         return Ok(TestEvent::NoEndpoint);
     }
+    session.run(&CONTROL_NOTIFY, &[&ENDPOINTS_CHANNEL, &tenant]).await?;
     session.commit().await?;
     Ok(TestEvent::Owed { delivery })
 }
