@@ -3,6 +3,7 @@
 mod bad_inputs;
 mod campaign;
 mod crash;
+mod database_faults;
 mod fleet;
 mod idle;
 mod ids_and_rows;
@@ -21,7 +22,10 @@ pub(crate) const LINES: &[Proof] = &[
         name: "bad-inputs",
         prove: Some(|ground, lines| Box::pin(bad_inputs::prove(ground, lines))),
     },
-    Proof { name: "database-faults", prove: None },
+    Proof {
+        name: "database-faults",
+        prove: Some(|ground, lines| Box::pin(database_faults::prove(ground, lines))),
+    },
     Proof {
         name: "promises",
         prove: Some(|ground, lines| Box::pin(promises::prove(ground, lines))),
