@@ -151,6 +151,7 @@ mod tests {
             "migrate status",
             "migrate print",
             "endpoints add https://example.com/h --tenant acme --types email.*,order.paid --header X-A:1",
+            "endpoints add --types email.* --types x https://example.com/h",
             "endpoints list --tenant acme",
             "endpoints show whk_0",
             "endpoints update whk_0 --url https://example.com/x",

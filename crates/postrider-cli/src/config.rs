@@ -3,12 +3,14 @@
 //! `layers` collects what each source says, `keys` is the list of everything that may be said, `read` turns texts into values
 //! and collects every mistake. Nothing is refused at its first mistake: all are reported together, each with its origin.
 
+mod build;
 mod hidden;
 mod keys;
 mod layers;
 mod read;
 mod sections;
 mod settings;
+mod suggest;
 #[cfg(test)]
 mod tests;
 
@@ -63,7 +65,7 @@ pub(crate) fn load(sources: &Sources, flags: &Flags) -> Loaded {
     let collected = layers::collect(sources, flags);
     let settings = settings::merge(collected.layers);
     let mut reader = read::Reader::new(&settings, collected.mistakes);
-    let config = sections::read(&mut reader, sources, flags);
+    let config = build::build(&mut reader, sources, flags);
     let mut mistakes = reader.into_mistakes();
     mistakes.sort_by_key(|mistake| KEYS.iter().position(|key| key.name == mistake.key));
     Loaded { settings, config, mistakes, warnings: collected.warnings, file: collected.file }

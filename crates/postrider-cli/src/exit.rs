@@ -205,9 +205,9 @@ impl From<EmbeddedPgError> for Failure {
             EmbeddedPgError::TimedOut { .. } => Exit::TryLater,
             _ => Exit::Unavailable,
         };
-        Failure::new(exit, "the embedded PostgreSQL server is not available")
-            .why(text)
-            .remedy("or use a server of your own: --database-url, POSTRIDER_DATABASE_URL")
+        Failure::new(exit, "the embedded PostgreSQL server is not available").why(text).remedy(
+            "correct that, or use a server of your own: --database-url or POSTRIDER_DATABASE_URL",
+        )
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use config::{FileFormat, Format as _, Value, ValueKind};
 
 use super::keys::{KEYS, Key};
+use super::suggest::suggestion;
 
 /// Where a configuration file is looked for when none is named.
 const PLACES: [&str; 2] = ["postrider.toml", "/etc/postrider/postrider.toml"];
@@ -248,30 +249,6 @@ fn sorted_out(
         }
     }
     layer
-}
-
-/// ", did you mean …?" if one of the names is close.
-fn suggestion(name: &str, candidates: impl Iterator<Item = String>) -> String {
-    let near = candidates.map(|other| (distance(name, &other), other)).min();
-    match near {
-        Some((distance, other)) if distance <= 3 => format!("; did you mean {other}?"),
-        _ => String::new(),
-    }
-}
-
-/// How many letters must be changed, added or dropped to make one of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let change = corner + usize::from(x != y);
-            corner = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[b.len()]
 }
 
 fn text(origin: &str, value: &str) -> Value {

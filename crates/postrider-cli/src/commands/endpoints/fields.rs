@@ -24,7 +24,7 @@ const MAX_METADATA: usize = 16 * 1024;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Fields {
     /// Event types it wants: exact names, email.* or *
-    #[arg(long, value_name = "TYPES", value_delimiter = ',', num_args = 1..)]
+    #[arg(long, value_name = "TYPES", value_delimiter = ',')]
     pub types: Option<Vec<String>>,
     /// Filter on attributes and labels, as JSON, @FILE or - for standard input
     #[arg(long, value_name = "JSON")]
