@@ -72,8 +72,8 @@ async fn fill(
     let data = events::payload(0);
     client
         .execute(
-            "SELECT count(postrider.publish_v1('backlog-' || n % $2, 'evt_' || md5(n::text), 'email.received', $3::text::json,
-                NULL, NULL, NULL, NULL, NULL, false)) FROM generate_series(1, $1) n",
+            "SELECT count(postrider.publish_v1('backlog-' || n % $2::bigint, 'evt_' || md5(n::text), 'email.received', $3::text::json,
+                NULL, NULL, NULL, NULL, NULL, false)) FROM generate_series(1, $1::bigint) n",
             &[&events, &tenants, &data],
         )
         .await
@@ -89,7 +89,7 @@ async fn fill(
                  e.id, v.seq, v.created_at, clock_timestamp() + $2::text::interval, r.r, true, 'pending', v.tenant_id
              FROM postrider.webhook_events v
              JOIN postrider.webhook_endpoints e USING (tenant_id)
-             CROSS JOIN generate_series(0, $1 - 1) r (r)
+             CROSS JOIN generate_series(0, $1::bigint - 1) r (r)
              CROSS JOIN LATERAL md5(v.seq || e.id::text || r.r) h (h)",
             &[&replays, &due_in],
         )

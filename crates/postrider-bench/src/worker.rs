@@ -77,12 +77,7 @@ impl Worker {
     /// Fails when the process has ended, with the end of its log.
     pub(crate) fn check(&mut self) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
-            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            bail!(
-                "the worker has ended ({status}):\n{}",
-                lines[lines.len().saturating_sub(10)..].join("\n")
-            );
+            bail!("the worker has ended ({status}):\n{}", self.last_words());
         }
         Ok(())
     }
@@ -106,7 +101,7 @@ impl Worker {
             .await
             .context("the worker does not stop")??;
         if !status.success() {
-            bail!("the worker ended with {status}; its log is {}", self.log.display());
+            bail!("the worker did not end tidily ({status}):\n{}", self.last_words());
         }
         Ok(())
     }
@@ -115,5 +110,12 @@ impl Worker {
     pub(crate) async fn kill(mut self) -> Result<()> {
         self.check()?;
         self.child.kill().await.context("killing the worker")
+    }
+
+    /// The end of its log.
+    fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(10)..].join("\n")
     }
 }
