@@ -7,15 +7,12 @@ CREATE SCHEMA IF NOT EXISTS postrider;
 CREATE TABLE postrider.installation (
     singleton                boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     id                       uuid NOT NULL DEFAULT gen_random_uuid(),
-    -- Second half of the advisory-lock key that tells publishers whether a worker is awake.
-    wakeup_key               integer NOT NULL,
     -- Kept by a trigger: whether webhook_switches has a row, so that an open switch costs a publisher nothing.
     switched_off             boolean NOT NULL DEFAULT false,
     max_data_bytes           integer NOT NULL DEFAULT 262144 CHECK (max_data_bytes BETWEEN 1024 AND 1048576),
     max_endpoints_per_tenant integer NOT NULL DEFAULT 50 CHECK (max_endpoints_per_tenant > 0)
 );
-INSERT INTO postrider.installation (id, wakeup_key)
-SELECT g.id, ('x' || left(md5(g.id::text), 8))::bit(32)::integer FROM (SELECT gen_random_uuid() AS id) g;
+INSERT INTO postrider.installation DEFAULT VALUES;
 
 -- The ledger. Narrow and unpartitioned, so that ON CONFLICT holds over any horizon.
 CREATE TABLE postrider.webhook_event_ids (

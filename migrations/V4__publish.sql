@@ -19,10 +19,10 @@ LANGUAGE sql VOLATILE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'evt_' || left(encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex'), 32)
 $$;
 
--- What is wrong with an event, as 'field: reason', or NULL. publish_v1 asks only when its one cheap test says no.
+-- What is wrong with an event, as 'field: reason', or NULL. publish_v1 asks only when its cheap test says no.
 CREATE FUNCTION postrider.event_problem_v1(
     p_tenant text, p_id text, p_type text, p_data text, p_attributes jsonb, p_labels text[], p_ordering_key text,
-    p_expires_after interval, p_traceparent text, p_max_data_bytes integer) RETURNS text
+    p_expires_after interval, p_max_data_bytes integer) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
         WHEN p_tenant IS NULL THEN 'tenant: required, must not be null (required)'
@@ -41,10 +41,33 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         WHEN cardinality(p_labels) > 50 THEN 'labels: more than 50 (labels.count)'
         WHEN array_position(p_labels, NULL) IS NOT NULL OR EXISTS (SELECT FROM unnest(p_labels) l WHERE octet_length(l) NOT BETWEEN 1 AND 256) THEN 'labels: must have 1 to 256 bytes each (labels.length)'
         WHEN octet_length(p_ordering_key) NOT BETWEEN 1 AND 256 THEN 'ordering_key: must have 1 to 256 bytes (ordering_key.length)'
-        WHEN p_expires_after <= interval '0' THEN 'expires_after: must be positive (expires_after.range)'
-        WHEN p_traceparent !~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' THEN 'traceparent: not a W3C traceparent (traceparent.syntax)'
+        WHEN p_expires_after <= interval '0' OR p_expires_after > interval '10 years' THEN 'expires_after: must be positive and at most ten years (expires_after.range)'
     END
 $$;
+
+-- Whether the kill switch is closed for this event. A function, so that an open switch costs a publisher nothing: the planner
+-- would open the table for a sub-select even where it is never run.
+CREATE FUNCTION postrider.is_switched_off_v1(p_tenant text, p_type text) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM postrider.webhook_switches s
+                   WHERE (s.scope, s.name) IN (('installation', ''), ('tenant', p_tenant), ('type', p_type)));
+END $$;
+
+-- Raises an error that names the field and the reason, if anything is wrong with an event.
+CREATE FUNCTION postrider.refuse_event_v1(
+    p_tenant text, p_id text, p_type text, p_data text, p_attributes jsonb, p_labels text[], p_ordering_key text,
+    p_expires_after interval) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_problem text := postrider.event_problem_v1(p_tenant, p_id, p_type, p_data, p_attributes, p_labels, p_ordering_key, p_expires_after,
+                                                 (SELECT i.max_data_bytes FROM postrider.installation i));
+BEGIN
+    IF v_problem IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'postrider: ' || v_problem,
+            HINT = 'nothing was published; the limits are in the reference of postrider.publish';
+    END IF;
+END $$;
 
 CREATE FUNCTION postrider.publish_v1(
     p_tenant text, p_id text, p_type text, p_data json, p_attributes jsonb, p_labels text[], p_ordering_key text,
@@ -52,59 +75,62 @@ CREATE FUNCTION postrider.publish_v1(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_data       text := p_data::text;
+    v_attributes jsonb := nullif(p_attributes, '{}');
+    v_labels     text[] := nullif(p_labels, '{}');
     v_digest     bytea;
-    v_problem    text;
-    v_wakeup_key integer;
-    v_max_bytes  integer;
-    v_off        boolean;
+    v_plain      boolean;
     v_outcome    text;
 BEGIN
-    SELECT i.wakeup_key, i.max_data_bytes, i.switched_off INTO v_wakeup_key, v_max_bytes, v_off FROM postrider.installation i;
-
-    v_problem := CASE WHEN p_tenant ~ '^[A-Za-z0-9._:-]{1,128}$' AND p_type ~ '^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$' AND length(p_type) <= 128
-                       AND p_id ~ '^[A-Za-z0-9_-]{1,64}$' AND octet_length(v_data) <= v_max_bytes AND p_attributes IS NULL AND p_labels IS NULL
-                       AND p_ordering_key IS NULL AND p_expires_after IS NULL AND p_traceparent IS NULL THEN NULL
-                      ELSE postrider.event_problem_v1(p_tenant, p_id, p_type, v_data, p_attributes, p_labels, p_ordering_key, p_expires_after, p_traceparent, v_max_bytes) END;
-    IF v_problem IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'postrider: ' || v_problem,
-            HINT = 'nothing was published; the limits are in the reference of postrider.publish';
-    END IF;
-
-    IF v_off AND EXISTS (SELECT FROM postrider.webhook_switches s
-                         WHERE (s.scope, s.name) IN (('installation', ''), ('tenant', p_tenant), ('type', p_type))) THEN
-        RETURN 'disabled';
+    -- What most events are, tested without a regular expression (2 instead of 10 µs); the others are examined one by one.
+    v_plain := length(p_tenant) BETWEEN 1 AND 128 AND length(p_type) BETWEEN 1 AND 128 AND length(p_id) BETWEEN 1 AND 64
+        AND translate(p_tenant || p_type || p_id, 'abcdefghijklmnopqrstuvwxyz0123456789_.ABCDEFGHIJKLMNOPQRSTUVWXYZ', '') = ''
+        AND p_type NOT LIKE '.%' AND p_type NOT LIKE '%.' AND p_type NOT LIKE '%..%' AND p_id NOT LIKE '%.%'
+        AND v_attributes IS NULL AND v_labels IS NULL AND p_ordering_key IS NULL AND p_expires_after IS NULL;
+    IF v_plain IS NOT TRUE OR v_data IS NULL THEN
+        PERFORM postrider.refuse_event_v1(p_tenant, p_id, p_type, v_data, v_attributes, v_labels, p_ordering_key, p_expires_after);
     END IF;
 
     -- Every part is length-prefixed, so no two different events concatenate to the same text.
     v_digest := substring(sha256(convert_to(
         length(p_type) || ':' || p_type || length(v_data) || ':' || v_data
-        || coalesce('a' || p_attributes::text, '') || coalesce('l' || p_labels::text, '')
+        || coalesce('a' || v_attributes::text, '') || coalesce('l' || v_labels::text, '')
         || coalesce('o' || length(p_ordering_key) || ':' || p_ordering_key, ''), 'UTF8')) FROM 1 FOR 16);
 
     WITH ledger AS (
-        INSERT INTO postrider.webhook_event_ids AS l (digest, tenant_id, id) VALUES (v_digest, p_tenant, p_id)
+        INSERT INTO postrider.webhook_event_ids AS l (digest, tenant_id, id)
+        SELECT v_digest, p_tenant, p_id FROM postrider.installation i
+        WHERE octet_length(v_data) <= i.max_data_bytes
+          AND NOT (i.switched_off AND postrider.is_switched_off_v1(p_tenant, p_type))
         ON CONFLICT (tenant_id, id) DO NOTHING
         RETURNING l.seq, l.created_at
     ), body AS (
         INSERT INTO postrider.webhook_events
             (seq, created_at, expires_at, tenant_id, id, type, ordering_key, traceparent, labels, attributes, envelope)
-        SELECT l.seq, l.created_at, l.created_at + p_expires_after, p_tenant, p_id, p_type, p_ordering_key, p_traceparent, p_labels, p_attributes,
+        SELECT l.seq, l.created_at, l.created_at + p_expires_after, p_tenant, p_id, p_type, p_ordering_key,
+               -- A malformed one is dropped, as W3C Trace Context asks: it often comes from strangers.
+               CASE WHEN p_traceparent ~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' THEN p_traceparent END, v_labels, v_attributes,
                '{"event":"' || p_type || '","id":"' || p_id || '","created_at":"'
                || to_char(l.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '","data":' || v_data || '}'
         FROM ledger l
     )
     INSERT INTO postrider.webhook_events_pending (seq, created_at, next_attempt_at, bytes, keyed)
     SELECT l.seq, l.created_at, l.created_at, octet_length(v_data) + 100 /* the envelope around it */, p_ordering_key IS NOT NULL FROM ledger l;
+
     IF NOT FOUND THEN
+        PERFORM postrider.refuse_event_v1(p_tenant, p_id, p_type, v_data, v_attributes, v_labels, p_ordering_key, p_expires_after);
+        IF postrider.is_switched_off_v1(p_tenant, p_type) THEN
+            RETURN 'disabled';
+        END IF;
         -- A statement of its own: its snapshot sees the twin that the INSERT has just waited for.
         SELECT CASE WHEN l.digest = v_digest THEN 'duplicate' ELSE 'conflict' END INTO STRICT v_outcome
         FROM postrider.webhook_event_ids l WHERE l.tenant_id = p_tenant AND l.id = p_id;
         RETURN v_outcome;
     END IF;
 
-    -- The wake-up gate: the shared lock is granted while a worker is awake, refused while one sleeps.
+    -- The wake-up gate: the shared lock is granted while a worker is awake, refused while one sleeps. Advisory locks belong
+    -- to a database, and a database has one schema postrider, so a constant key does.
     IF current_setting('postrider.wakeup', true) IS DISTINCT FROM 'off'
-        AND NOT pg_try_advisory_xact_lock_shared(1886352244, v_wakeup_key) AND p_notify THEN
+        AND NOT pg_try_advisory_xact_lock_shared(1886352244, 1) AND p_notify THEN
         PERFORM pg_notify('webhook_events_new', '');
     END IF;
     RETURN 'inserted';
@@ -215,7 +241,7 @@ BEGIN
         END;
     END IF;
     GRANT USAGE ON SCHEMA postrider TO postrider_publisher;
-    GRANT EXECUTE ON FUNCTION postrider.event_id_v1, postrider.random_event_id_v1, postrider.event_problem_v1, postrider.data_problem_v1,
+    GRANT EXECUTE ON FUNCTION postrider.event_id_v1, postrider.random_event_id_v1, postrider.event_problem_v1, postrider.refuse_event_v1, postrider.is_switched_off_v1, postrider.data_problem_v1,
         postrider.publish_v1, postrider.record_publish_failure_v1, postrider.publish_best_effort,
         postrider.publish(text, text, text, text[], text, jsonb, text[], text, interval, text),
         postrider.publish(text, text, jsonb, text[], text, jsonb, text[], text, interval, text) TO postrider_publisher;

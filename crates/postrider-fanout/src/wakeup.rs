@@ -105,7 +105,7 @@ impl Wakeup {
         if !self.sentinel && !self.become_sentinel(&control).await? {
             return Ok(Arm::Unarmed);
         }
-        let lock = Lock::wakeup(control.installation());
+        let lock = Lock::WAKEUP;
         if self.armed || control.try_lock(lock).await? {
             self.armed = true;
             self.refused = None;
@@ -163,7 +163,7 @@ impl Wakeup {
         if std::mem::take(&mut self.armed)
             && let Some(control) = &self.control
         {
-            control.unlock(Lock::wakeup(control.installation())).await?;
+            control.unlock(Lock::WAKEUP).await?;
         }
         Ok(())
     }
@@ -197,7 +197,7 @@ impl Wakeup {
         if std::mem::take(&mut self.sentinel)
             && let Some(control) = &self.control
         {
-            control.unlock(Lock::sentinel(control.installation())).await?;
+            control.unlock(Lock::SENTINEL).await?;
             control.notify_peers().await?;
         }
         Ok(())
@@ -209,7 +209,7 @@ impl Wakeup {
             return Ok(false);
         }
         self.sentinel_tried = Some(Instant::now());
-        self.sentinel = control.try_lock(Lock::sentinel(control.installation())).await?;
+        self.sentinel = control.try_lock(Lock::SENTINEL).await?;
         if self.sentinel {
             info!("this worker is the sentinel: it sleeps for the fleet");
         }

@@ -27,7 +27,7 @@ const CANARY_CHANNEL: &str = "webhook_canary";
 /// Session settings of the control connection; nothing it does is slow.
 const SETTINGS: &str = "SET search_path = pg_catalog, pg_temp; SET statement_timeout = '5s'; SET timezone = 'UTC'; SET idle_in_transaction_session_timeout = '10s'";
 
-/// A named advisory lock.
+/// A named advisory lock. Advisory locks belong to a database, so nothing of the installation has to be in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lock {
     class: i32,
@@ -36,35 +36,21 @@ pub struct Lock {
 
 impl Lock {
     /// Held exclusively by the worker that sleeps for all; publishers try it shared (protocol P2).
-    #[must_use]
-    pub fn wakeup(installation: &Installation) -> Self {
-        Self { class: 1_886_352_244, key: installation.wakeup_key }
-    }
+    pub const WAKEUP: Self = Self { class: 1_886_352_244, key: 1 };
+
+    /// Held by the one worker of the fleet that arms the wake-up lock.
+    pub const SENTINEL: Self = Self { class: 1_886_352_246, key: 1 };
 
     /// Held by a worker on its incarnation for as long as it lives (protocol P6).
     #[must_use]
     pub fn incarnation(incarnation: i64) -> Self {
         Self { class: 1_886_352_245, key: i32::try_from(incarnation & 0x7fff_ffff).unwrap_or(0) }
     }
-
-    /// Held by the one worker of the fleet that arms the wake-up lock.
-    #[must_use]
-    pub fn sentinel(installation: &Installation) -> Self {
-        Self { class: 1_886_352_246, key: installation.wakeup_key }
-    }
-}
-
-/// Who this installation is.
-#[derive(Debug, Clone, Copy)]
-pub struct Installation {
-    pub id: uuid::Uuid,
-    pub wakeup_key: i32,
 }
 
 /// The control session. Dropped, its connection closes and its locks go.
 pub struct Control {
     client: Client,
-    installation: Installation,
     events: Arc<Notify>,
     endpoints: Arc<Notify>,
     canaries: tokio::sync::Mutex<mpsc::Receiver<String>>,
@@ -110,19 +96,10 @@ impl Control {
             .batch_execute(&format!("{SETTINGS}; LISTEN {EVENTS_CHANNEL}; LISTEN {ENDPOINTS_CHANNEL}; LISTEN {CANARY_CHANNEL}"))
             .await
             .map_err(|error| StoreError::new(DOING, error))?;
-        let rows = ask(&client, &CONTROL_INSTALLATION, &[]).await?;
-        let row = rows
-            .first()
-            .ok_or_else(|| StoreError::other(DOING, "postrider.installation has no row"))?;
-        let installation = Installation { id: row.get(0), wakeup_key: row.get(1) };
-        Ok(Self {
-            client,
-            installation,
-            events,
-            endpoints,
-            canaries: tokio::sync::Mutex::new(canaries),
-            lost,
-        })
+        if ask(&client, &CONTROL_INSTALLATION, &[]).await?.is_empty() {
+            return Err(StoreError::other(DOING, "postrider.installation has no row"));
+        }
+        Ok(Self { client, events, endpoints, canaries: tokio::sync::Mutex::new(canaries), lost })
     }
 
     /// Whether a notification sent from another connection arrives here within a second: only then is this session ours.
@@ -189,12 +166,6 @@ impl Control {
             .await
             .map_err(|_| StoreError::other("checking the control session", "no answer within 2 s"))?
             .map(drop)
-    }
-
-    /// Who this installation is.
-    #[must_use]
-    pub fn installation(&self) -> &Installation {
-        &self.installation
     }
 
     /// A publisher knocked (or a peer). Knocks that came while nobody waited count as one.

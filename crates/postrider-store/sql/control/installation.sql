@@ -1,2 +1,2 @@
 -- Who this installation is. One row.
-SELECT i.id, i.wakeup_key FROM postrider.installation i
+SELECT i.id FROM postrider.installation i

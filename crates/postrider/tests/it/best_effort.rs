@@ -146,7 +146,7 @@ async fn a_best_effort_publish_never_notifies() {
     let stage = Stage::new().await;
     let mut client = stage.client().await;
     // A session that holds the wake-up lock stands for a worker that sleeps: publishers have to ring.
-    let sleep = "SELECT pg_advisory_lock(1886352244, wakeup_key) FROM postrider.installation";
+    let sleep = "SELECT pg_advisory_lock(1886352244, 1)";
     stage.observer.batch_execute(sleep).await.unwrap();
     for (by_best_effort, expected) in [(false, 1), (true, 0)] {
         let listener = Listener::start(&stage).await;
