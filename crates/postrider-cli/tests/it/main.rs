@@ -12,4 +12,5 @@ mod looking;
 mod migrate;
 mod receive;
 mod run;
+mod standardwebhooks;
 mod support;
