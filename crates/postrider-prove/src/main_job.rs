@@ -8,6 +8,7 @@ mod fleet;
 mod idle;
 mod ids_and_rows;
 mod promises;
+mod standardwebhooks;
 mod wake_up;
 
 use crate::kit::Proof;
@@ -30,7 +31,10 @@ pub(crate) const LINES: &[Proof] = &[
         name: "promises",
         prove: Some(|ground, lines| Box::pin(promises::prove(ground, lines))),
     },
-    Proof { name: "standardwebhooks", prove: None },
+    Proof {
+        name: "standardwebhooks",
+        prove: Some(|ground, lines| Box::pin(standardwebhooks::prove(ground, lines))),
+    },
     Proof { name: "wake-up", prove: Some(|ground, lines| Box::pin(wake_up::prove(ground, lines))) },
     Proof { name: "idle", prove: Some(|ground, lines| Box::pin(idle::prove(ground, lines))) },
     Proof { name: "crash", prove: Some(|ground, lines| Box::pin(crash::prove(ground, lines))) },

@@ -19,8 +19,12 @@ const SIZE: &str = "96m";
 /// Given back when the disk has been full for a while: room for a segment of the log, and some.
 const BALLAST: u64 = 20 << 20;
 const TENANT: &str = "acme";
+/// A receiver takes so long.
+const LATENCY: Duration = Duration::from_secs(2);
 /// So long it stays full.
 const FULL: Duration = Duration::from_secs(5);
+/// So many requests an endpoint has in flight at most.
+const IN_FLIGHT: u64 = 10;
 const MOST_LINES: usize = 400;
 const DRAIN: Duration = Duration::from_secs(90);
 
@@ -71,6 +75,8 @@ pub(super) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<
         since: monotonic_ns(),
         until: None,
     });
+    // Deliveries are under way when the disk fills up, and their outcomes find no room.
+    sink.hold(LATENCY).await?;
     let mut worker = installation.worker(&[]).await?;
     let ballast = disk.0.join("ballast");
     fill(&ballast)?;
@@ -94,14 +100,12 @@ pub(super) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<
 
     let unsigned = sink.state().await?.unsigned;
     let mut journals = Journals::read(&folder)?;
-    // What was answered and could not be recorded is sent again; how much that was, the receiver's journal bounds.
-    let in_flight = journals.sink.len() as u64;
-    journals.faults.push(FaultEntry {
-        fault: "full_disk".to_owned(),
-        from,
-        until: monotonic_ns(),
-        in_flight,
-    });
+    // A worker whose outcomes find no room keeps them: only a server that went down excuses what it had in flight.
+    if !server_survived {
+        let until = monotonic_ns();
+        let fault = "full_disk".to_owned();
+        journals.faults.push(FaultEntry { fault, from, until, in_flight: IN_FLIGHT });
+    }
     client = installation.client().await?;
     let state = DatabaseState::read(&mut client, &journals).await?;
     let verdict = check(&journals, &state);
