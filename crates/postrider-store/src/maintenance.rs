@@ -14,7 +14,8 @@ use crate::{Db, ErrorKind, Mode, Session, Statement, StoreError};
 
 const LOCK_CLASS: i32 = 1_886_352_248;
 const LOCK_KEY: i32 = 0;
-const SETTINGS: &str = "SET lock_timeout = '1s'; SET statement_timeout = '10min'";
+const SETTINGS: &str =
+    "SET lock_timeout = '1s'; SET statement_timeout = '10min'; SET enable_bitmapscan = on";
 /// How often a statement that did not get its lock is tried, and the pause between two tries.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(250);
