@@ -14,11 +14,11 @@ mod worker;
 
 pub(crate) use dice::Dice;
 pub(crate) use ground::{Ground, note};
-pub(crate) use installation::{Endpoint, Installation, Ran, run};
+pub(crate) use installation::{Installation, Ran, run};
 pub(crate) use lines::Lines;
 pub(crate) use listener::Listener;
-pub(crate) use process::{Process, free_port, signal};
-pub(crate) use proof::{Proof, Proving, choose};
+pub(crate) use process::free_port;
+pub(crate) use proof::{Proof, choose};
 pub(crate) use server::Server;
 pub(crate) use sink::{Listening, Sink, SinkState};
 pub(crate) use talk::Talk;

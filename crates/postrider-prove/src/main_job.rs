@@ -1,6 +1,7 @@
 //! The lines of `cargo prove main-job`: what issue 2 must show, and what it does with bad input.
 
 mod bad_inputs;
+mod bench;
 mod campaign;
 mod crash;
 mod database_faults;
@@ -39,7 +40,7 @@ pub(crate) const LINES: &[Proof] = &[
     Proof { name: "idle", prove: Some(|ground, lines| Box::pin(idle::prove(ground, lines))) },
     Proof { name: "crash", prove: Some(|ground, lines| Box::pin(crash::prove(ground, lines))) },
     Proof { name: "fleet", prove: Some(|ground, lines| Box::pin(fleet::prove(ground, lines))) },
-    Proof { name: "bench", prove: None },
-    Proof { name: "million", prove: None },
+    Proof { name: "bench", prove: Some(|ground, lines| Box::pin(bench::speed(ground, lines))) },
+    Proof { name: "million", prove: Some(|ground, lines| Box::pin(bench::million(ground, lines))) },
     Proof { name: "clean-clone", prove: None },
 ];

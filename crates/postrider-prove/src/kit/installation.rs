@@ -1,6 +1,6 @@
 //! An installation to prove something on: a server, a migrated database, a master key, and the `postrider` command.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -220,12 +220,4 @@ pub(crate) async fn run(mut command: Command, what: &str) -> anyhow::Result<Ran>
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
         took: begun.elapsed(),
     })
-}
-
-/// Everything in a folder's log files, for a look at what was said.
-pub(crate) fn logs(folder: &Path) -> String {
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let logs =
-        files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|e| e == "log"));
-    logs.filter_map(|path| std::fs::read_to_string(path).ok()).collect()
 }

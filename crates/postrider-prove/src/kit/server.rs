@@ -52,11 +52,6 @@ impl Server {
         self.options.data_dir.join("pgdata")
     }
 
-    /// The folder of the server's programs.
-    pub(crate) fn programs(&self) -> PathBuf {
-        self.running.as_ref().map(|server| server.bin_dir().to_owned()).unwrap_or_default()
-    }
-
     /// All processes of the server; the first one is the postmaster, if it lives.
     pub(crate) fn processes(&self) -> Vec<u32> {
         let Some(server) = &self.running else { return Vec::new() };

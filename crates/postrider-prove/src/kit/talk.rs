@@ -16,7 +16,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Talk {
     name: String,
-    child: Child,
+    /// Killed when this is dropped.
+    _child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
 }
@@ -39,7 +40,7 @@ impl Talk {
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let (Some(input), Some(output)) = (input, output) else { bail!("{name} has no pipes") };
         let output = BufReader::new(output).lines();
-        Ok(Self { name: name.to_owned(), child, input, output })
+        Ok(Self { name: name.to_owned(), _child: child, input, output })
     }
 
     /// Says something that has no answer.
@@ -62,10 +63,5 @@ impl Talk {
                 .with_context(|| format!("understand what {} said: {line:?}", self.name)),
             None => bail!("{} ended without an answer", self.name),
         }
-    }
-
-    /// Whether it has ended.
-    pub(crate) fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
     }
 }

@@ -29,11 +29,6 @@ impl Worker {
         Ok(Self { name: name.to_owned(), process })
     }
 
-    /// The name under which it is in the fleet; no two workers of an installation have the same.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     pub(crate) fn pid(&self) -> u32 {
         self.process.pid()
     }
@@ -78,10 +73,5 @@ impl Worker {
     /// Stops it in an orderly way (SIGTERM).
     pub(crate) async fn stop(self) -> anyhow::Result<ExitStatus> {
         self.process.stop(STOP_LIMIT).await
-    }
-
-    /// Waits for it to end by itself.
-    pub(crate) async fn ended(&mut self, limit: Duration) -> anyhow::Result<ExitStatus> {
-        self.process.wait(limit).await
     }
 }

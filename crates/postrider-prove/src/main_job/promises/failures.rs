@@ -36,7 +36,7 @@ impl Cause {
 
     fn event(self, id: &str) -> Event {
         match self {
-            // It passes for JSON, and PostgreSQL can hold it nowhere.
+            // No text of PostgreSQL can hold it.
             Self::NulByte => Event::new(EMAIL_SENT, TENANT).id(id).labels(["a\0b"]).data_text("{}"),
             Self::MissingTable | Self::UncommittedTwin => event(id),
         }
