@@ -41,7 +41,7 @@ docs-gen:
     docs/how-to/verify/vectors.py
     cargo doc --quiet --workspace --no-deps
 
-# the benchmark, release build: just bench drain --events 20000
+# the benchmark, release build: just bench --only limit,drain --quick
 bench *args:
     cargo run --release --quiet --package postrider-bench -- {{args}}
 

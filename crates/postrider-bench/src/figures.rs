@@ -18,17 +18,17 @@ const MIB: f64 = 1024.0 * 1024.0;
 #[derive(Default)]
 pub(crate) struct Figures {
     /// Events of one drain.
-    pub(crate) events: u64,
+    events: u64,
     pub(crate) limit: Samples,
     pub(crate) drain_1: Vec<(Drained, Growth)>,
     pub(crate) drain_5: Vec<(Drained, Growth)>,
-    pub(crate) publish: [Samples; Kind::ALL.len()],
+    publish: [Samples; Kind::ALL.len()],
     /// The publishing function while no worker runs.
     pub(crate) publish_alone: Samples,
     pub(crate) latency: Vec<Latencies>,
     /// Drains after a history, without and with an old snapshot.
-    pub(crate) history_free: Samples,
-    pub(crate) history_pinned: Samples,
+    history_free: Samples,
+    history_pinned: Samples,
     /// Drains of an otherwise empty database, and beside a backlog: due in the future, and hanging.
     pub(crate) backlog_empty: Samples,
     pub(crate) backlog: [Vec<Drained>; 2],
@@ -36,9 +36,19 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    /// None yet, of drains of so many events.
+    pub(crate) fn of(events: u64) -> Self {
+        Self { events, ..Self::default() }
+    }
+
     /// The rates of one kind of publishing.
     pub(crate) fn publish(&mut self, kind: Kind) -> &mut Samples {
         &mut self.publish[kind as usize]
+    }
+
+    /// The rates of drains after a history, with or without an old snapshot.
+    pub(crate) fn history(&mut self, pinned: bool) -> &mut Samples {
+        if pinned { &mut self.history_pinned } else { &mut self.history_free }
     }
 
     /// All rows that there are figures for.

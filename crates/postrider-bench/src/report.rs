@@ -5,6 +5,9 @@ use serde::Serialize;
 
 use crate::samples::Samples;
 
+/// Percent of the machine above which others disturb the run.
+const NOISE: f64 = 10.0;
+
 /// The whole report.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -165,9 +168,13 @@ impl Report {
         let loop_of = m
             .limit_in_flight
             .map_or(String::new(), |n| format!("; the bare loop has {n} requests in flight"));
+        let noise = match m.others_percent {
+            others if others > NOISE => "\nThe machine was not quiet: all figures are too low.",
+            _ => "",
+        };
         let void = self.void.as_ref().map_or(String::new(), |why| format!("\nVOID: {why}"));
         format!(
-            "{} · {} cores ({}), {:.0} GiB, others used {:.1} % of it · PostgreSQL {}, durable · {}\n{} rounds{quick}, alternated{loop_of}{void}",
+            "{} · {} cores ({}), {:.0} GiB, others used {:.1} % of it · PostgreSQL {}, durable · {}\n{} rounds{quick}, alternated{loop_of}{noise}{void}",
             m.measured_at,
             m.cores,
             m.cpu,

@@ -53,12 +53,13 @@ impl<'a> Rounds<'a> {
     async fn new(site: &'a Site, run: &'a Run) -> Result<Self> {
         let sizes = run.sizes();
         let times = |section, phases| if run.wants(section) { phases } else { 0 };
-        let each = times(Section::Drain, 2)
-            + 2
+        let limits = times(Section::Limit, 1).max(times(Section::Drain, 2));
+        let each = limits
+            + times(Section::Drain, 2)
             + times(Section::Publish, 1)
             + times(Section::Latency, 1)
             + times(Section::Pinned, 2)
-            + times(Section::Backlog, 2);
+            + times(Section::Backlog, 3);
         let once = times(Section::Backlog, 2) + times(Section::Idle, 1);
         let progress = Progress::new(each * u64::from(sizes.rounds) + once);
         Ok(Self {
@@ -67,7 +68,7 @@ impl<'a> Rounds<'a> {
             sizes,
             sink: Sink::start().await?,
             progress,
-            figures: Figures { events: sizes.events, ..Figures::default() },
+            figures: Figures::of(sizes.events),
         })
     }
 
@@ -121,17 +122,16 @@ impl<'a> Rounds<'a> {
             self.latency().await?;
         }
         if self.run.wants(Section::Pinned) {
-            let free = self.after_history(false).await?;
-            let pinned = self.after_history(true).await?;
-            self.figures.history_free.push(free.rate);
-            self.figures.history_pinned.push(pinned.rate);
+            // Every second round the other way about, so that neither always comes second.
+            let first = !round.is_multiple_of(2);
+            for pinned in [first, !first] {
+                let drained = self.after_history(pinned).await?;
+                self.figures.history(pinned).push(drained.rate);
+            }
         }
         if self.run.wants(Section::Backlog) {
-            let empty = match self.figures.drain_1.last() {
-                Some((drained, _)) => drained.rate,
-                None => self.drain(1).await?.0.rate,
-            };
-            self.figures.backlog_empty.push(empty);
+            let (empty, _) = self.drain(1).await?;
+            self.figures.backlog_empty.push(empty.rate);
             for (index, backlog) in Backlog::ALL.into_iter().enumerate() {
                 let drained = self.backlog(backlog).await?;
                 self.figures.backlog[index].push(drained);
@@ -169,7 +169,7 @@ impl<'a> Rounds<'a> {
         let mut worker = Worker::start_and_settle(self.site, &database).await?;
         // Every second round backwards, so that no kind always comes behind the same one.
         let mut kinds = Kind::ALL.to_vec();
-        if round % 2 == 1 {
+        if !round.is_multiple_of(2) {
             kinds.reverse();
         }
         for kind in &kinds {
