@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use postrider_core::input::InputError;
 use postrider_core::signing::Secret;
 use zeroize::Zeroizing;
 
@@ -68,35 +69,46 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
 
 /// The bytes of a file, or of standard input for `-` or no name.
 pub(crate) fn bytes(path: Option<&Path>) -> Result<Vec<u8>, Failure> {
-    let (name, read) = match path {
-        None => ("standard input".to_owned(), read_limited(io::stdin().lock())),
-        Some(path) if path == Path::new("-") => {
-            ("standard input".to_owned(), read_limited(io::stdin().lock()))
-        }
-        Some(path) => {
-            (path.display().to_string(), std::fs::File::open(path).and_then(read_limited))
-        }
-    };
-    read.map_err(|error| {
-        Failure::new(Exit::Usage, format!("cannot read {name}")).why(error.to_string())
-    })
+    read(path).map_err(|error| unreadable(path, &error))
 }
 
-/// Text given as itself, as `@file`, or as `-` for standard input.
-pub(crate) fn text(name: &str, value: &str) -> Result<String, Failure> {
-    let bytes = match value.strip_prefix('@') {
-        Some(path) => bytes(Some(Path::new(path)))?,
-        None if value == "-" => bytes(None)?,
+/// Text given as itself, as `@file`, or as `-` for standard input. What is too large to be read is refused with this code,
+/// as a text of that size would be.
+pub(crate) fn text(field: &str, too_large: &'static str, value: &str) -> Result<String, Failure> {
+    let path = match value.strip_prefix('@') {
+        Some(path) => Some(Path::new(path)),
+        None if value == "-" => None,
         None => return Ok(value.to_owned()),
     };
-    String::from_utf8(bytes).map_err(|_| Failure::new(Exit::Usage, format!("{name} is not UTF-8")))
+    let bytes = match read(path) {
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            return Err(InputError::new(field, too_large, error.to_string()).into());
+        }
+        read => read.map_err(|error| unreadable(path, &error))?,
+    };
+    String::from_utf8(bytes).map_err(|_| Failure::new(Exit::Usage, format!("{field} is not UTF-8")))
+}
+
+fn read(path: Option<&Path>) -> io::Result<Vec<u8>> {
+    match path.filter(|path| *path != Path::new("-")) {
+        None => read_limited(io::stdin().lock()),
+        Some(path) => std::fs::File::open(path).and_then(read_limited),
+    }
+}
+
+fn unreadable(path: Option<&Path>, error: &io::Error) -> Failure {
+    let name = match path.filter(|path| *path != Path::new("-")) {
+        None => "standard input".to_owned(),
+        Some(path) => path.display().to_string(),
+    };
+    Failure::new(Exit::Usage, format!("cannot read {name}")).why(error.to_string())
 }
 
 fn read_limited(from: impl io::Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(io::Error::other("has more than 16 MiB"));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "has more than 16 MiB"));
     }
     Ok(bytes)
 }

@@ -87,6 +87,7 @@ async fn bad_events_are_refused_with_field_and_code_and_nothing_is_written() {
     let long_type = "a".repeat(129);
     let large = cli.file("large", &format!("\"{}\"", "x".repeat(262_144)));
     let large = format!("@{large}");
+    let huge = format!("@{}", cli.file("huge", &" ".repeat(16 * 1024 * 1024 + 1)));
     for (args, said) in [
         (&["email.*"][..], "type: must be dotted words"),
         (&["order paid"], "(event_type.syntax)"),
@@ -97,6 +98,7 @@ async fn bad_events_are_refused_with_field_and_code_and_nothing_is_written() {
         (&["order.paid", "--data", "{"], "(payload.syntax)"),
         (&["order.paid", "--data", "\u{feff}{}"], "(payload.bom)"),
         (&["order.paid", "--data", &large], "(payload.size)"),
+        (&["order.paid", "--data", &huge], "data: has more than 16 MiB (payload.size)"),
         (&["order.paid", "--attribute", "x"], "name=value"),
         (&["order.paid", "--label", ""], "(labels.length)"),
         (&["order.paid", "--ordering-key", ""], "(ordering_key.length)"),

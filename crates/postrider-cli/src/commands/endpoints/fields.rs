@@ -239,7 +239,7 @@ fn header(line: &str) -> Result<(&str, &str), InputError> {
 }
 
 fn json(field: &str, text: &str) -> Result<Value, Failure> {
-    let text = input::text(field, text)?;
+    let text = input::text(field, "json", text)?;
     let value: Value = serde_json::from_str(&text).map_err(|error| {
         InputError::new(
             field,

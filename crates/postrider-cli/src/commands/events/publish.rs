@@ -98,7 +98,7 @@ fn event(args: &Args) -> Result<Event, Failure> {
     if let Some(traceparent) = &args.traceparent {
         event = event.traceparent(traceparent);
     }
-    Ok(event.data_text(input::text("data", &args.data)?))
+    Ok(event.data_text(input::text("data", "payload.size", &args.data)?))
 }
 
 async fn publish(database: &Database, event: &Event) -> Result<Published, Failure> {
