@@ -288,6 +288,21 @@ impl Session {
         Ok(rows)
     }
 
+    /// Like [`Session::query`], for statements that return no rows: how many rows they touched.
+    pub(crate) async fn command(
+        &mut self,
+        statement: &Statement,
+        params: Params<'_>,
+    ) -> Result<u64, StoreError> {
+        if self.mode == Mode::Direct {
+            return self.execute(statement, params).await;
+        }
+        self.begin().await?;
+        let touched = self.execute(statement, params).await?;
+        self.commit().await?;
+        Ok(touched)
+    }
+
     fn begin_text(&self) -> String {
         match self.mode {
             Mode::Direct => "BEGIN".to_owned(),

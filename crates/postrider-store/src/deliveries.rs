@@ -14,8 +14,8 @@ use postrider_core::status::{DeliveryStatus, ErrorClass};
 use uuid::Uuid;
 
 use crate::statement::{
-    ATTEMPTS_INSERT, DELIVERIES_CLOSE, DELIVERIES_DUE, DELIVERIES_PULL, DELIVERIES_RELEASE,
-    DELIVERIES_RESCHEDULE,
+    ATTEMPTS_INSERT, DELIVERIES_CLOSE, DELIVERIES_DROP_DOUBLED, DELIVERIES_DUE, DELIVERIES_PULL,
+    DELIVERIES_RELEASE, DELIVERIES_RESCHEDULE,
 };
 use crate::{Db, Session, StoreError};
 
@@ -160,7 +160,7 @@ pub struct Recorded {
     pub rescheduled: u64,
     /// Their lease had been lost; a newer one owns them.
     pub lost: u64,
-    /// Closed twice: must never happen, an alarm.
+    /// Closed twice: must never happen, an alarm. What was closed first is kept.
     pub doubled: u64,
 }
 
@@ -183,18 +183,35 @@ impl Records {
 /// # Errors
 /// When a statement or the commit fails; nothing is written then.
 pub async fn record(db: &Db, owner: i64, records: &Records) -> Result<Recorded, StoreError> {
+    match write(db, owner, records).await {
+        Err(error) if error.sqlstate() == Some(UNIQUE_VIOLATION) => {
+            // A delivery is closed already. Keep what was closed first, and write the others.
+            let ids: Vec<Uuid> = records.closes.iter().map(|close| close.id.0).collect();
+            let doubled =
+                db.session().await?.command(&DELIVERIES_DROP_DOUBLED, &[&ids, &owner]).await?;
+            if doubled == 0 {
+                return Err(error);
+            }
+            let recorded = write(db, owner, records).await?;
+            Ok(Recorded { doubled, lost: recorded.lost.saturating_sub(doubled), ..recorded })
+        }
+        written => written,
+    }
+}
+
+const UNIQUE_VIOLATION: &str = "23505";
+
+async fn write(db: &Db, owner: i64, records: &Records) -> Result<Recorded, StoreError> {
     let mut session = db.session().await?;
+    let closes = CloseColumns::of(&records.closes);
     if records.reschedules.is_empty() && records.attempts.is_empty() {
-        let rows = session
-            .query(&DELIVERIES_CLOSE, &CloseColumns::of(&records.closes).params(&owner))
-            .await?;
-        return Ok(tally(records, &rows, 0));
+        let closed = session.command(&DELIVERIES_CLOSE, &closes.params(&owner)).await?;
+        return Ok(tally(records, closed, 0));
     }
     for statement in [&DELIVERIES_CLOSE, &DELIVERIES_RESCHEDULE, &ATTEMPTS_INSERT] {
         session.prepare(statement).await?;
     }
     session.begin().await?;
-    let closes = CloseColumns::of(&records.closes);
     let (closed, rescheduled, inserted, committed) = join4(
         close(&session, &closes, &owner),
         reschedule(&session, &records.reschedules, owner),
@@ -205,10 +222,10 @@ pub async fn record(db: &Db, owner: i64, records: &Records) -> Result<Recorded, 
     if committed.is_ok() {
         session.committed();
     }
-    let (rows, rescheduled) = (closed?, rescheduled?);
+    let (closed, rescheduled) = (closed?, rescheduled?);
     inserted?;
     committed?;
-    Ok(tally(records, &rows, rescheduled))
+    Ok(tally(records, closed, rescheduled))
 }
 
 /// Gives leases back unused; how many were still ours.
@@ -225,20 +242,10 @@ pub async fn release(db: &Db, owner: i64, leases: &[(DeliveryId, i32)]) -> Resul
     Ok(released)
 }
 
-fn tally(records: &Records, close_rows: &[tokio_postgres::Row], rescheduled: u64) -> Recorded {
-    let (closed, kept) = close_rows.first().map_or((0, 0), |row| {
-        (
-            u64::try_from(row.get::<_, i64>(0)).unwrap_or(0),
-            u64::try_from(row.get::<_, i64>(1)).unwrap_or(0),
-        )
-    });
+fn tally(records: &Records, closed: u64, rescheduled: u64) -> Recorded {
     let outcomes = u64::try_from(records.len()).unwrap_or(u64::MAX);
-    Recorded {
-        closed: kept,
-        rescheduled,
-        lost: outcomes.saturating_sub(closed + rescheduled),
-        doubled: closed.saturating_sub(kept),
-    }
+    let lost = outcomes.saturating_sub(closed + rescheduled);
+    Recorded { closed, rescheduled, lost, doubled: 0 }
 }
 
 struct CloseColumns {
@@ -281,15 +288,11 @@ impl CloseColumns {
     }
 }
 
-async fn close(
-    session: &Session,
-    closes: &CloseColumns,
-    owner: &i64,
-) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+async fn close(session: &Session, closes: &CloseColumns, owner: &i64) -> Result<u64, StoreError> {
     if closes.ids.is_empty() {
-        return Ok(Vec::new());
+        return Ok(0);
     }
-    session.run(&DELIVERIES_CLOSE, &closes.params(owner)).await
+    session.execute(&DELIVERIES_CLOSE, &closes.params(owner)).await
 }
 
 async fn reschedule(session: &Session, rows: &[Reschedule], owner: i64) -> Result<u64, StoreError> {

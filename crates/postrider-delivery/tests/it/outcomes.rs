@@ -1,5 +1,7 @@
 //! What becomes of a delivery.
 
+use std::time::Duration;
+
 use crate::stage::{Knobs, PATIENCE, Stage};
 
 const OPEN: &str = "SELECT count(*) FROM postrider.webhook_deliveries_open";
@@ -89,5 +91,26 @@ async fn an_endpoint_never_gets_what_its_filter_or_tenant_excludes() {
     stage.becomes(DELIVERED, 3).await;
     assert_eq!(stage.receiver.received_at("/mail").len(), 3);
     assert_eq!(stage.receiver.count(), 3, "nothing else was sent");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_that_is_closed_already_stays_as_it_was_and_costs_the_others_nothing() {
+    let stage = Stage::new().await;
+    stage.endpoint("acme", "/slow").await;
+    stage.receiver.behave("/slow", postrider_testkit::Behaviour::delay(Duration::from_millis(400)));
+    stage.publish("acme", "m", 3).await;
+    let mut worker = stage.worker(Knobs::default()).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.receiver.wait_for(3, PATIENCE).await;
+    let planted = "INSERT INTO postrider.webhook_deliveries_closed
+            (id, endpoint_id, event_seq, event_created_at, closed_at, attempts, open, status, tenant_id, reason)
+        SELECT id, endpoint_id, event_seq, event_created_at, clock_timestamp(), 1, false, 'cancelled', tenant_id, 'planted'
+        FROM postrider.webhook_deliveries_open ORDER BY id LIMIT 1";
+    assert_eq!(stage.client.execute(planted, &[]).await.unwrap(), 1);
+    stage.becomes(OPEN, 0).await;
+    assert_eq!(stage.count(DELIVERED).await, 2);
+    let first = "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE reason = 'planted'";
+    assert_eq!(stage.count(first).await, 1);
     worker.stop().await;
 }

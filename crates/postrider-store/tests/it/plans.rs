@@ -14,6 +14,7 @@ const HOT: &[&str] = &[
     "attempts/insert",
     "deliveries/cancel_endpoint",
     "deliveries/close",
+    "deliveries/drop_doubled",
     "deliveries/due",
     "deliveries/insert",
     "deliveries/kept",
