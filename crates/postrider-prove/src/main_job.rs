@@ -3,6 +3,7 @@
 mod bad_inputs;
 mod bench;
 mod campaign;
+mod clean_clone;
 mod crash;
 mod database_faults;
 mod fleet;
@@ -42,5 +43,8 @@ pub(crate) const LINES: &[Proof] = &[
     Proof { name: "fleet", prove: Some(|ground, lines| Box::pin(fleet::prove(ground, lines))) },
     Proof { name: "bench", prove: Some(|ground, lines| Box::pin(bench::speed(ground, lines))) },
     Proof { name: "million", prove: Some(|ground, lines| Box::pin(bench::million(ground, lines))) },
-    Proof { name: "clean-clone", prove: None },
+    Proof {
+        name: "clean-clone",
+        prove: Some(|ground, lines| Box::pin(clean_clone::prove(ground, lines))),
+    },
 ];
