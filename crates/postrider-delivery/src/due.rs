@@ -1,8 +1,7 @@
-//! Knows when endpoints are next due: what this worker dealt with by a timer heap, everything else by a walk of the index
+//! Knows when endpoints are next due: what this worker dealt with by timers, everything else by a walk of the index
 //! (retries from before a restart, a dead worker's overflow), one probe an endpoint.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,34 +18,37 @@ const WALK_EVERY: Duration = Duration::from_secs(5);
 /// A walk costs at most a hundredth of the time.
 const WALK_FACTOR: u32 = 100;
 
-/// The timer heap. Clones share it.
+/// The timers, one an endpoint, so they do not grow with what is owed. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Due(Arc<Timers>);
 
 #[derive(Default)]
 struct Timers {
-    heap: Mutex<Heap>,
+    times: Mutex<Times>,
     earlier: Notify,
 }
 
+/// The earliest time of each endpoint, twice: in order, and by endpoint.
 #[derive(Default)]
-struct Heap {
-    times: BinaryHeap<Reverse<(Instant, Uuid)>>,
-    /// The earliest time of each endpoint; later entries of the heap are left over and ignored.
+struct Times {
+    ordered: BTreeSet<(Instant, Uuid)>,
     earliest: HashMap<Uuid, Instant>,
 }
 
 impl Due {
     /// This endpoint has something due at that time.
     pub(crate) fn at(&self, endpoint: EndpointId, at: Instant) {
-        let mut heap = lock(&self.0.heap);
-        if heap.earliest.get(&endpoint.0).is_some_and(|known| *known <= at) {
-            return;
+        let mut times = lock(&self.0.times);
+        if let Some(known) = times.earliest.get(&endpoint.0).copied() {
+            if known <= at {
+                return;
+            }
+            times.ordered.remove(&(known, endpoint.0));
         }
-        let first = heap.times.peek().is_none_or(|Reverse((next, _))| at < *next);
-        heap.earliest.insert(endpoint.0, at);
-        heap.times.push(Reverse((at, endpoint.0)));
-        drop(heap);
+        let first = times.ordered.first().is_none_or(|(next, _)| at < *next);
+        times.earliest.insert(endpoint.0, at);
+        times.ordered.insert((at, endpoint.0));
+        drop(times);
         if first {
             self.0.earlier.notify_one();
         }
@@ -54,17 +56,15 @@ impl Due {
 
     /// Takes the endpoints that are due by now; and when the next one is.
     fn take(&self, now: Instant) -> (Vec<EndpointId>, Option<Instant>) {
-        let mut heap = lock(&self.0.heap);
+        let mut times = lock(&self.0.times);
         let mut due = Vec::new();
-        while let Some(Reverse((at, endpoint))) = heap.times.peek().copied() {
+        while let Some((at, endpoint)) = times.ordered.first().copied() {
             if at > now {
                 return (due, Some(at));
             }
-            heap.times.pop();
-            if heap.earliest.get(&endpoint) == Some(&at) {
-                heap.earliest.remove(&endpoint);
-                due.push(EndpointId(endpoint));
-            }
+            times.ordered.pop_first();
+            times.earliest.remove(&endpoint);
+            due.push(EndpointId(endpoint));
         }
         (due, None)
     }
@@ -128,7 +128,21 @@ mod tests {
         assert_eq!(due.take(now + Duration::from_secs(2)).0, [endpoint]);
         assert!(
             due.take(now + Duration::from_secs(9)).0.is_empty(),
-            "left-over entries do not count"
+            "later times of an endpoint are not kept"
         );
+    }
+
+    #[test]
+    fn timers_do_not_grow_with_the_retries_of_an_endpoint() {
+        let (due, now) = (Due::default(), Instant::now());
+        let endpoint = EndpointId(Uuid::from_u128(1));
+        for round in 0..1000u64 {
+            // A far retry, then a near one, which falls due.
+            due.at(endpoint, now + Duration::from_secs(86_400 + round));
+            due.at(endpoint, now + Duration::from_millis(round));
+            assert_eq!(due.take(now + Duration::from_millis(round)).0, [endpoint]);
+        }
+        let times = lock(&due.0.times);
+        assert_eq!((times.ordered.len(), times.earliest.len()), (0, 0));
     }
 }
