@@ -21,6 +21,8 @@ const LONG_REFUSED: Duration = Duration::from_secs(1);
 const FIRST_LONG_REFUSED: Duration = Duration::from_millis(50);
 const MOST_LONG_REFUSED: Duration = Duration::from_millis(250);
 const PEER_NOTIFY_EVERY: Duration = Duration::from_millis(100);
+/// Whoever is not the sentinel tries to become it so often, however rare its polls are: the one before may have died silently.
+const SENTINEL_EVERY: Duration = Duration::from_secs(1);
 
 /// How this worker sleeps and wakes.
 pub struct Wakeup {
@@ -147,13 +149,14 @@ impl Wakeup {
                 Woken::Poll
             };
         };
+        let limit = if self.armed { self.fallback_poll } else { self.until_next_try() };
         tokio::select! {
             () = stop.soft() => Woken::Stop,
             () = control.events_knocked() => {
                 self.metrics.notifications.inc();
                 Woken::Knock
             }
-            () = tokio::time::sleep(self.fallback_poll) => Woken::Poll,
+            () = tokio::time::sleep(limit) => Woken::Poll,
         }
     }
 
@@ -170,7 +173,8 @@ impl Wakeup {
 
     /// A batch came back full: wakes sleeping peers, since publishers do not notify while this sentinel is awake.
     pub(crate) async fn busy(&mut self) -> Result<(), StoreError> {
-        self.refused = None;
+        // Armed it can only be if an error of the database came between waking and disarming.
+        self.disarm().await?;
         if let Some(control) = &self.control
             && self.sentinel
             && self.peers.load(Ordering::Relaxed) > 0
@@ -204,8 +208,7 @@ impl Wakeup {
     }
 
     async fn become_sentinel(&mut self, control: &Control) -> Result<bool, StoreError> {
-        if self.sentinel_tried.is_some_and(|at| at.elapsed() < self.fallback_poll.min(LONG_REFUSED))
-        {
+        if !self.until_next_try().is_zero() {
             return Ok(false);
         }
         self.sentinel_tried = Some(Instant::now());
@@ -214,5 +217,11 @@ impl Wakeup {
             info!("this worker is the sentinel: it sleeps for the fleet");
         }
         Ok(self.sentinel)
+    }
+
+    /// How long until the sentinel's lock may be tried again; zero: now.
+    fn until_next_try(&self) -> Duration {
+        let every = self.fallback_poll.min(SENTINEL_EVERY);
+        self.sentinel_tried.map_or(Duration::ZERO, |at| every.saturating_sub(at.elapsed()))
     }
 }

@@ -227,6 +227,9 @@ impl<H: HandOff> FanOut<H> {
     /// Counts a try against an event and puts it off, or moves it to the failed after the last.
     async fn blame(&mut self, trouble: Trouble, step: Step) -> Result<(), StoreError> {
         let tries = trouble.attempts + i16::from(step != Step::Counted);
+        if step != Step::Counted {
+            events::count_try(&self.db, trouble.seq).await?;
+        }
         if tries >= MAX_TRIES {
             error!(
                 event.seq = trouble.seq,
@@ -245,9 +248,6 @@ impl<H: HandOff> FanOut<H> {
             "event {} cannot be fanned out, put off for {wait:?}",
             trouble.seq
         );
-        if step != Step::Counted {
-            events::count_try(&self.db, trouble.seq).await?;
-        }
         events::postpone(&self.db, trouble.seq, wait, &trouble.error).await
     }
 
