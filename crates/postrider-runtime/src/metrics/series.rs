@@ -16,7 +16,7 @@ pub type Seconds = Gauge<f64, AtomicU64>;
 /// 0.5 ms to 30 s.
 const DURATIONS: [f64; 15] =
     [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
-/// 1 ms to three days: with retries, an honest delivery can take as long as its schedule.
+/// 1 ms to three days: behind a backlog, a first attempt can come as late as the backlog is long.
 const LATENCIES: [f64; 17] = [
     0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0,
     21_600.0, 86_400.0, 259_200.0,
@@ -45,7 +45,7 @@ pub struct Series {
     pub(super) attempt_errors: Family<Label, Counter>,
     /// Seconds that one attempt took.
     pub attempt_duration: Histogram,
-    /// Seconds from an event's creation to its delivery.
+    /// Seconds from an event's creation to its delivery, where the first attempt did it.
     pub delivery_latency: Histogram,
     /// Outcomes and hand-offs that came too late: the lease was lost.
     pub leases_lost: Counter,
@@ -146,7 +146,7 @@ impl Series {
             delivery_latency: add(
                 r,
                 "delivery_latency_seconds",
-                "From an event's creation to its delivery",
+                "From an event's creation to its delivery, where the first attempt did it",
                 Histogram::new(LATENCIES),
             ),
             leases_lost: add(
