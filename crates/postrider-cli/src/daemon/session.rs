@@ -50,11 +50,8 @@ impl Session {
         let probe = Db::new(&options.connect, Mode::Pooled, 2)?;
         let listening = control.canary(&probe).await?;
         let mode = if listening { options.config.database.mode } else { Mode::Pooled };
-        let db = if mode == Mode::Pooled {
-            probe
-        } else {
-            Db::new(&options.connect, mode, options.config.database.pool_size)?
-        };
+        probe.close();
+        let db = Db::new(&options.connect, mode, options.config.database.pool_size)?;
         let control = listening.then(|| Arc::new(control));
         let incarnation = register(options, &db, control.as_deref()).await?;
         match &control {
