@@ -36,8 +36,9 @@ migrate url=env("POSTRIDER_DATABASE_URL", ""):
 schema:
     POSTRIDER_WRITE_SCHEMA=1 cargo nextest run --package postrider-store --test it schema
 
-# write generated documents anew: signature vectors, API documentation
+# write generated documents anew: reference pages, signature vectors, API documentation
 docs-gen:
+    POSTRIDER_WRITE_DOCS=1 cargo nextest run --package postrider-cli --bin postrider reference
     docs/how-to/verify/vectors.py
     cargo doc --quiet --workspace --no-deps
 

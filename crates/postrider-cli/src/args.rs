@@ -14,7 +14,7 @@ use crate::output::Color;
 
 /// Publish webhook events inside your own PostgreSQL transactions; deliver them signed, with retries, until accepted.
 #[derive(Debug, Parser)]
-#[command(name = "postrider", version, about, after_long_help = exit::HELP, propagate_version = true, max_term_width = 120)]
+#[command(name = "postrider", version, after_long_help = exit::HELP, propagate_version = true, max_term_width = 120)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub global: Global,

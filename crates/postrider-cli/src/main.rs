@@ -11,6 +11,8 @@ mod logging;
 mod lookup;
 mod master_key;
 mod output;
+#[cfg(test)]
+mod reference;
 mod sink;
 
 use std::process::ExitCode;

@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// Address of /healthz, /readyz and /metrics; off: none
     #[arg(long, value_name = "ADDRESS")]
     admin_listen: Option<String>,
-    /// Requests in flight in this process
+    /// First attempts in flight in this process
     #[arg(long, value_name = "N")]
     in_flight: Option<usize>,
     /// Name shown in status

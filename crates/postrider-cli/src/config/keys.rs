@@ -45,7 +45,11 @@ pub(crate) const KEYS: &[Key] = &[
         "auto",
         "whether database.url goes through a transaction pooler: true, false, or auto (true if direct_url is set)",
     ),
-    key("database.pool_size", "10", "connections of one process, 2 to 200, besides one for LISTEN"),
+    key(
+        "database.pool_size",
+        "10",
+        "connections of one process, 2 to 200, besides one for LISTEN and one while the janitor keeps house",
+    ),
     key(
         "database.ca_file",
         "",
@@ -57,8 +61,12 @@ pub(crate) const KEYS: &[Key] = &[
         "what this process does: all, or a list of fanout, delivery, janitor",
     ),
     key("worker.name", "", "name shown in status; none: the host's name"),
-    key("worker.in_flight", "512", "requests in flight in this process, 1 to 65536"),
-    key("worker.retry_in_flight", "128", "of these, at most so many for retries"),
+    key("worker.in_flight", "512", "first attempts in flight in this process, 1 to 65536"),
+    key(
+        "worker.retry_in_flight",
+        "128",
+        "retries in flight in this process, besides those; not more than worker.in_flight",
+    ),
     key(
         "worker.endpoint_in_flight",
         "10",
@@ -69,7 +77,11 @@ pub(crate) const KEYS: &[Key] = &[
         "60s",
         "how long a claimed delivery belongs to its worker, 12s to 1h; more than attempt_timeout + 10s",
     ),
-    key("worker.lane", "256", "deliveries waiting in memory for one endpoint, 1 to 65536"),
+    key(
+        "worker.lane",
+        "256",
+        "deliveries that may wait in memory for one endpoint, 1 to 65536; for a fast one more, up to a second's work",
+    ),
     key(
         "worker.lane_bytes",
         "64MiB",
@@ -94,13 +106,13 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "egress.ca_file",
         "",
-        "PEM file of the certificates to trust for endpoints, instead of the public ones",
+        "PEM file of authorities to trust for endpoints, besides the usual ones",
     ),
     key("retention.events", "30d", "how long events are kept, 1d to 3650d"),
     key(
         "retention.deliveries",
         "90d",
-        "how long closed deliveries and their attempts are kept, 1d to 3650d",
+        "how long closed deliveries and their attempts are kept, 1d to 3650d; deliveries at least a day longer than events",
     ),
     key(
         "retention.ledger",
@@ -125,7 +137,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "log",
         "",
-        "what is logged, as in info or warn,postrider_delivery=debug; none: info for run and demo, else warn",
+        "what is logged, as in info or warn,postrider_delivery=debug; none: info for run, else warn",
     ),
     key("log_format", "auto", "text, json, or auto: text on a terminal, else json"),
 ];
