@@ -10,13 +10,15 @@ use postrider_core::ids::EndpointId;
 use postrider_runtime::Stop;
 use postrider_store::deliveries;
 use tokio::sync::{Semaphore, mpsc};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::lanes::Inner;
 
 /// Pulls at once: enough to keep the lanes full, few enough to leave the database to fan-out and the recorder.
 const AT_ONCE: usize = 3;
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// Before an endpoint is looked at again: for rows that somebody else has locked, and for room in memory.
+const SOON: Duration = Duration::from_millis(50);
 
 /// Answers requests until stopped.
 pub(crate) async fn run(
@@ -35,36 +37,61 @@ pub(crate) async fn run(
         };
         let lane = inner.lane(endpoint);
         if inner.bytes.load(Ordering::Relaxed) >= inner.byte_budget {
-            // The walk asks again; memory comes first.
+            // Memory comes first.
             lane.overflow();
+            inner.due.at(endpoint, Instant::now() + SOON);
             continue;
         }
         let Some(wanted) = lane.begin_pull(inner.depth()) else { continue };
         let Ok(permit) = Arc::clone(&at_once).acquire_owned().await else { return };
-        let task = Arc::clone(&inner);
+        if stop.soft_requested() {
+            return;
+        }
+        let (task, stop) = (Arc::clone(&inner), stop.clone());
         inner.tasks.spawn(async move {
-            pull(&task, endpoint, wanted).await;
+            if !pull(&task, endpoint, wanted).await {
+                // Kept by the permit: a database that is away gets a few tries a second, not one for each endpoint.
+                stop.soft_within(AFTER_FAILURE).await;
+            }
             drop(permit);
         });
     }
 }
 
-async fn pull(inner: &Arc<Inner>, endpoint: EndpointId, wanted: usize) {
+/// One pull. `false`: the database failed.
+async fn pull(inner: &Arc<Inner>, endpoint: EndpointId, wanted: usize) -> bool {
     let lane = inner.lane(endpoint);
     match deliveries::pull(&inner.db, endpoint, wanted, inner.owner, inner.lease).await {
         Ok(pulled) => {
             let short = pulled.len() < wanted;
             inner.count_in(&pulled);
-            if lane.end_pull(pulled, short) {
-                inner.request_pull(endpoint);
-            }
+            let again = lane.end_pull(pulled, short);
             inner.open_slots(&lane);
+            if again {
+                inner.request_pull(endpoint);
+            } else if short {
+                arm(inner, endpoint).await;
+            }
+            true
         }
         Err(failure) => {
             lane.fail_pull();
             inner.sender.metrics.db_error("pull");
             warn!(endpoint.id = %endpoint, error = %failure, "pulling deliveries of {endpoint} failed: {failure}");
             inner.due.at(endpoint, Instant::now() + AFTER_FAILURE);
+            false
+        }
+    }
+}
+
+/// Sets the timer for what was not due yet: only the earliest time of an endpoint is kept in memory, and it has just passed.
+async fn arm(inner: &Inner, endpoint: EndpointId) {
+    match deliveries::next_due(&inner.db, endpoint).await {
+        Ok(Some(wait)) => inner.due.at(endpoint, Instant::now() + wait.max(SOON)),
+        Ok(None) => {}
+        Err(failure) => {
+            inner.sender.metrics.db_error("pull");
+            debug!(endpoint.id = %endpoint, error = %failure, "the next walk finds what else is owed to {endpoint}");
         }
     }
 }

@@ -14,8 +14,8 @@ use postrider_core::status::{DeliveryStatus, ErrorClass};
 use uuid::Uuid;
 
 use crate::statement::{
-    ATTEMPTS_INSERT, DELIVERIES_CLOSE, DELIVERIES_DROP_DOUBLED, DELIVERIES_DUE, DELIVERIES_PULL,
-    DELIVERIES_RELEASE, DELIVERIES_RESCHEDULE,
+    ATTEMPTS_INSERT, DELIVERIES_CLOSE, DELIVERIES_DROP_DOUBLED, DELIVERIES_DUE,
+    DELIVERIES_NEXT_DUE, DELIVERIES_PULL, DELIVERIES_RELEASE, DELIVERIES_RESCHEDULE,
 };
 use crate::{Db, Session, StoreError};
 
@@ -86,15 +86,16 @@ pub async fn pull(
 /// When the database cannot be asked.
 pub async fn due(db: &Db) -> Result<Vec<(EndpointId, Duration)>, StoreError> {
     let rows = db.session().await?.query(&DELIVERIES_DUE, &[]).await?;
-    Ok(rows
-        .iter()
-        .map(|row| {
-            (
-                EndpointId(row.get(0)),
-                Duration::try_from_secs_f64(row.get(1)).unwrap_or(Duration::ZERO),
-            )
-        })
-        .collect())
+    Ok(rows.iter().map(|row| (EndpointId(row.get(0)), from_now(row.get(1)))).collect())
+}
+
+/// When an endpoint is next due, zero if it is due now; `None` if nothing is owed to it.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn next_due(db: &Db, endpoint: EndpointId) -> Result<Option<Duration>, StoreError> {
+    let rows = db.session().await?.query(&DELIVERIES_NEXT_DUE, &[&endpoint.0]).await?;
+    Ok(rows.first().map(|row| from_now(row.get(0))))
 }
 
 /// The end of a delivery.
@@ -348,6 +349,11 @@ async fn attempts(session: &Session, rows: &[AttemptRecord]) -> Result<u64, Stor
             ],
         )
         .await
+}
+
+/// What is past is due now.
+fn from_now(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
 }
 
 fn seconds(duration: Duration) -> i32 {

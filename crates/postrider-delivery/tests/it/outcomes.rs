@@ -1,6 +1,6 @@
 //! What becomes of a delivery.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::stage::{Knobs, PATIENCE, Stage};
 
@@ -40,6 +40,24 @@ async fn a_failed_attempt_is_recorded_and_retried_with_the_same_id_and_bytes() {
     assert_eq!(received[1].header("webhook-attempt"), "2");
     stage.becomes(DELIVERED, 1).await;
     assert_eq!(stage.count("SELECT count(*) FROM postrider.webhook_attempts WHERE status = 500 AND outcome = 'retry'").await, 1);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retries_start_when_they_are_due_each_at_its_own_time() {
+    let stage = Stage::new().await;
+    stage.endpoint("acme", "/in").await;
+    let answers = [500; 30].into_iter().chain([200]);
+    stage.receiver.behave("/in", postrider_testkit::Behaviour::statuses(answers));
+    stage.publish("acme", "m", 30).await;
+    let mut worker = stage.worker(Knobs::default()).await;
+    worker.fan_out.drain().await.unwrap();
+    // Waits of one second, spread by their jitter; the next look at everything that is owed comes only after five.
+    stage.receiver.wait_for(30, PATIENCE).await;
+    let failed = Instant::now();
+    stage.receiver.wait_for(60, PATIENCE).await;
+    assert!(failed.elapsed() < Duration::from_secs(2), "after {:?}", failed.elapsed());
+    stage.becomes(DELIVERED, 30).await;
     worker.stop().await;
 }
 

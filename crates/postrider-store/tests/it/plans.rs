@@ -18,6 +18,7 @@ const HOT: &[&str] = &[
     "deliveries/due",
     "deliveries/insert",
     "deliveries/kept",
+    "deliveries/next_due",
     "deliveries/pull",
     "deliveries/release",
     "deliveries/reschedule",
