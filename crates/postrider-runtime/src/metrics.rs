@@ -34,7 +34,7 @@ const ERROR_CLASSES: &[&str] = &[
     "other",
 ];
 const STAGES: &[&str] =
-    &["session", "fanout", "delivery", "pull", "due", "recorder", "janitor", "gauges", "other"];
+    &["session", "fanout", "delivery", "recorder", "janitor", "gauges", "other"];
 const TABLES: &[&str] = &[
     "webhook_events",
     "webhook_deliveries_closed",
