@@ -18,10 +18,12 @@ mod progress;
 mod publish;
 mod report;
 mod rounds;
+mod rows;
 mod samples;
 mod sink;
 mod site;
 mod storage;
+mod table;
 mod usage;
 mod worker;
 

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use deadpool_postgres::{Manager, Object, Pool};
-use postrider::{Event, Published, publish_tx};
+use postrider::{Event, publish_tx};
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 use tokio_postgres::types::{Json, ToSql, Type};
 use tokio_postgres::{Client, NoTls, Statement};
 
 use crate::events::{self, TENANT};
-use crate::site::Database;
+use crate::site::{Database, Site};
 
 /// Publishers at once.
 pub(crate) const CLIENTS: usize = 32;
@@ -57,6 +57,15 @@ impl Kind {
     }
 }
 
+/// What one way came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Published {
+    /// Commits a second.
+    pub(crate) rate: f64,
+    /// Processor time of the whole server for each, in microseconds.
+    pub(crate) server_cpu: f64,
+}
+
 /// The publishers, connected.
 pub(crate) struct Publishers {
     pool: Pool,
@@ -79,8 +88,13 @@ impl Publishers {
         Ok(Self { pool, _listener: listener })
     }
 
-    /// Lets all publish in this way for so long; commits a second.
-    pub(crate) async fn measure(&self, kind: Kind, span: Duration) -> Result<f64> {
+    /// Lets all publish in this way for so long.
+    pub(crate) async fn measure(
+        &self,
+        site: &Site,
+        kind: Kind,
+        span: Duration,
+    ) -> Result<Published> {
         let mut clients = Vec::with_capacity(CLIENTS);
         for _ in 0..CLIENTS {
             let client = self.pool.get().await.context("connecting a publisher")?;
@@ -89,7 +103,7 @@ impl Publishers {
             clients.push((client, statement));
         }
         let committed = Arc::new(AtomicU64::new(0));
-        let started = Instant::now();
+        let (started, server_before) = (Instant::now(), site.server_cpu());
         let mut publishers = JoinSet::new();
         for (client, statement) in clients {
             publishers.spawn(publish(
@@ -103,7 +117,9 @@ impl Publishers {
         while let Some(ended) = publishers.join_next().await {
             ended.context("a publisher broke")??;
         }
-        Ok(committed.load(Relaxed) as f64 / started.elapsed().as_secs_f64())
+        let (seconds, commits) = (started.elapsed().as_secs_f64(), committed.load(Relaxed) as f64);
+        let server_cpu = (site.server_cpu() - server_before) * 1e6 / commits;
+        Ok(Published { rate: commits / seconds, server_cpu })
     }
 }
 
@@ -120,7 +136,10 @@ async fn publish(
             let tx = client.transaction().await?;
             let published = publish_tx(&tx, &event).await?;
             tx.commit().await?;
-            ensure!(published == Published::Inserted, "an event was not published: {published:?}");
+            ensure!(
+                published == postrider::Published::Inserted,
+                "an event was not published: {published:?}"
+            );
         } else {
             insert(kind, &mut client, &statement, &event).await?;
         }

@@ -173,19 +173,19 @@ impl<'a> Rounds<'a> {
             kinds.reverse();
         }
         for kind in &kinds {
-            publishers.measure(*kind, WARM_UP).await?;
+            publishers.measure(self.site, *kind, WARM_UP).await?;
         }
         for kind in kinds {
             self.progress.say(|| format!("publish: {kind:?}"));
             recorded(&client, TENANT, &mut worker).await?;
             client.batch_execute("CHECKPOINT").await?;
-            let rate = publishers.measure(kind, self.sizes.publish).await?;
-            self.figures.publish(kind).push(rate);
+            let published = publishers.measure(self.site, kind, self.sizes.publish).await?;
+            self.figures.publish(kind).push(published);
         }
         worker.stop().await?;
         client.batch_execute("CHECKPOINT").await?;
-        let rate = publishers.measure(Kind::Publish, self.sizes.publish).await?;
-        self.figures.publish_alone.push(rate);
+        let alone = publishers.measure(self.site, Kind::Publish, self.sizes.publish).await?;
+        self.figures.publish_alone.push(alone);
         self.end(database).await
     }
 
