@@ -1,5 +1,5 @@
 //! The two helpers of a run as real processes: the bare loop posts, the sink counts.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic as the test itself may")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
