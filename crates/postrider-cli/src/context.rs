@@ -98,7 +98,10 @@ impl Context {
                 return Err(at(failure, &connect));
             }
         }
-        Ok((Db::new(&connect, Mode::Direct, 2)?, connect))
+        // A URL of which we only hope that no pooler is behind it gets nothing that would stay in a stranger's session.
+        let ours = embedded.is_some() || self.config.database.direct_url.is_some();
+        let mode = if ours { Mode::Direct } else { Mode::Pooled };
+        Ok((Db::new(&connect, mode, 2)?, connect))
     }
 
     async fn check_schema(

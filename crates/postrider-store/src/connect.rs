@@ -57,6 +57,12 @@ impl Connect {
         Ok(Self { config, tls: tls(ca_file)? })
     }
 
+    /// Whether a text can be read as a way to a database.
+    #[must_use]
+    pub fn is_readable(text: &str) -> bool {
+        text.parse::<tokio_postgres::Config>().is_ok()
+    }
+
     /// `user@host:port/database`, for messages: never the password.
     #[must_use]
     pub fn target(&self) -> String {

@@ -1,7 +1,8 @@
 //! The worker's control session: one direct connection outside the pool that LISTENs and holds session locks.
 //!
-//! Its canary proves that both really work here: through a transaction pooler LISTEN is silently deaf and a session lock
-//! leaks to a stranger, so no lock is taken before the canary has sung.
+//! Its canary proves that both really work here: through a transaction pooler LISTEN is silently deaf, and a session's locks
+//! and settings leak to a stranger. So until the canary has sung the session only listens for it; one that does not hear
+//! it is given up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,11 +59,11 @@ pub struct Control {
 }
 
 impl Control {
-    /// Opens the connection and LISTENs.
+    /// Opens the connection and LISTENs. `None`: the canary, sent through `db`, was not heard, so the session is not ours.
     ///
     /// # Errors
     /// When the server cannot be reached or refuses us.
-    pub async fn open(connect: &Connect) -> Result<Self, StoreError> {
+    pub async fn open(connect: &Connect, db: &Db) -> Result<Option<Self>, StoreError> {
         const DOING: &str = "opening the control session";
         let (client, mut connection) = connect
             .config()
@@ -92,14 +93,19 @@ impl Control {
             }
             gone.cancel();
         });
-        client
-            .batch_execute(&format!("{SETTINGS}; LISTEN {EVENTS_CHANNEL}; LISTEN {ENDPOINTS_CHANNEL}; LISTEN {CANARY_CHANNEL}"))
-            .await
-            .map_err(|error| StoreError::new(DOING, error))?;
-        if ask(&client, &CONTROL_INSTALLATION, &[]).await?.is_empty() {
+        let pg = |error| StoreError::new(DOING, error);
+        client.batch_execute(&format!("LISTEN {CANARY_CHANNEL}")).await.map_err(pg)?;
+        let canaries = tokio::sync::Mutex::new(canaries);
+        let control = Self { client, events, endpoints, canaries, lost };
+        if !control.canary(db).await? {
+            return Ok(None);
+        }
+        let settle = format!("{SETTINGS}; LISTEN {EVENTS_CHANNEL}; LISTEN {ENDPOINTS_CHANNEL}");
+        control.client.batch_execute(&settle).await.map_err(pg)?;
+        if ask(&control.client, &CONTROL_INSTALLATION, &[]).await?.is_empty() {
             return Err(StoreError::other(DOING, "postrider.installation has no row"));
         }
-        Ok(Self { client, events, endpoints, canaries: tokio::sync::Mutex::new(canaries), lost })
+        Ok(Some(control))
     }
 
     /// Whether a notification sent from another connection arrives here within a second: only then is this session ours.

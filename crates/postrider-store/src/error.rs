@@ -53,6 +53,12 @@ impl StoreError {
         Self { doing, source: Cause::Other(detail.into()) }
     }
 
+    /// An error of the driver that came from a connection we gave away with [`crate::Connect::client`].
+    #[must_use]
+    pub fn driver(doing: &'static str, error: tokio_postgres::Error) -> Self {
+        Self::new(doing, error)
+    }
+
     /// What a caller may do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

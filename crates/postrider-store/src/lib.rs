@@ -26,3 +26,5 @@ pub use connect::Connect;
 pub use db::{Db, Mode, Session};
 pub use error::{ErrorKind, StoreError};
 pub use statement::{ALL_STATEMENTS, Statement};
+/// A plain connection, as [`Connect::client`] gives it.
+pub use tokio_postgres::Client;

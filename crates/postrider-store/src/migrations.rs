@@ -102,8 +102,9 @@ pub async fn state(client: &Client) -> Result<SchemaState, StoreError> {
 pub async fn list(client: &Client) -> Result<Vec<Migration>, StoreError> {
     const DOING: &str = "reading the schema history";
     let pg = |error| StoreError::new(DOING, error);
+    // Unnamed statements: what is asked here is asked through a transaction pooler too.
     let exists = client
-        .query_one("SELECT to_regclass('postrider.schema_history') IS NOT NULL", &[])
+        .query_typed("SELECT to_regclass('postrider.schema_history') IS NOT NULL", &[])
         .await
         .map_err(pg)?;
     let mut all: Vec<Migration> = embedded::migrations::runner()
@@ -111,9 +112,9 @@ pub async fn list(client: &Client) -> Result<Vec<Migration>, StoreError> {
         .iter()
         .map(|m| Migration { version: m.version(), name: m.name().to_owned(), applied_on: None })
         .collect();
-    if exists.get::<_, bool>(0) {
+    if exists.first().is_some_and(|row| row.get(0)) {
         let rows = client
-            .query(
+            .query_typed(
                 "SELECT version, name, applied_on FROM postrider.schema_history ORDER BY version",
                 &[],
             )

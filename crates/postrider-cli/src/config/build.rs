@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use postrider_core::address::AddressPolicy;
 use postrider_core::seal::KeyRing;
-use postrider_store::Mode;
+use postrider_store::{Connect, Mode};
 
 use super::hidden::Hidden;
 use super::layers::{Flags, Sources};
@@ -69,9 +69,10 @@ fn database_url(read: &mut Reader<'_>, name: &'static str) -> Option<Hidden> {
         let known = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme))
             || !text.contains("://");
         // What the parser complains about may be part of the password, so its words are not repeated.
-        match text.parse::<tokio_postgres::Config>() {
-            Ok(_) if known => Ok(Hidden::new(text)),
-            _ => Err(wrong.to_owned()),
+        if known && Connect::is_readable(text) {
+            Ok(Hidden::new(text))
+        } else {
+            Err(wrong.to_owned())
         }
     })
 }

@@ -45,14 +45,12 @@ impl Session {
         stop: &Stop,
         metrics: &Metrics,
     ) -> Result<Self, StoreError> {
-        let control = Control::open(&options.direct).await?;
-        // The way we are told of, until the canary has shown whether it is ours.
+        // Until the canary has shown whether the sessions are ours, they are used as if they were not.
         let probe = Db::new(&options.connect, Mode::Pooled, 2)?;
-        let listening = control.canary(&probe).await?;
-        let mode = if listening { options.config.database.mode } else { Mode::Pooled };
+        let control = Control::open(&options.direct, &probe).await?.map(Arc::new);
         probe.close();
+        let mode = if control.is_some() { options.config.database.mode } else { Mode::Pooled };
         let db = Db::new(&options.connect, mode, options.config.database.pool_size)?;
-        let control = listening.then(|| Arc::new(control));
         let incarnation = register(options, &db, control.as_deref()).await?;
         match &control {
             Some(_) => info!(worker = incarnation, "worker {incarnation} is up; wake-up: LISTEN"),

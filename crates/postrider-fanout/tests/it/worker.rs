@@ -34,8 +34,8 @@ impl Worker {
         fallback_poll: Duration,
         fan_out: FanOut<H>,
     ) -> Self {
-        let control = Arc::new(Control::open(&stage.connect(name)).await.unwrap());
-        assert!(control.canary(&stage.pool()).await.unwrap(), "LISTEN works here");
+        let control = Control::open(&stage.connect(name), &stage.pool()).await.unwrap();
+        let control = Arc::new(control.expect("LISTEN works here"));
         let peers = Arc::new(AtomicUsize::new(0));
         let wakeup = Wakeup::listening(
             Arc::clone(&control),

@@ -12,7 +12,7 @@ use postrider_examples::intake::create_table;
 use postrider_runtime::{Metrics, Stop};
 use postrider_store::admin::endpoints::{self, ENDPOINT_DELETED, NewEndpoint};
 use postrider_store::admin::status;
-use postrider_store::{StoreError, migrations};
+use postrider_store::{Client, StoreError, migrations};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -30,7 +30,7 @@ pub(crate) struct Stage {
     pub database: Database,
     /// Where the database can be reached, for people who want to try more.
     pub url: String,
-    pub client: tokio_postgres::Client,
+    pub client: Client,
     pub sink: Sink,
     pub sink_url: String,
     pub endpoint: EndpointId,

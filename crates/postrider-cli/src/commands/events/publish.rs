@@ -6,6 +6,7 @@ use postrider::{
     CommitError, DEFAULT_TENANT, Event, EventType, PublishError, Published, checked_commit,
     publish_tx,
 };
+use postrider_store::StoreError;
 use serde_json::json;
 
 use crate::commands::Ended;
@@ -103,7 +104,10 @@ fn event(args: &Args) -> Result<Event, Failure> {
 
 async fn publish(database: &Database, event: &Event) -> Result<Published, Failure> {
     let mut client = database.connect.client().await?;
-    let begin = client.transaction().await.map_err(|error| database_failure(&error))?;
+    let begin = client
+        .transaction()
+        .await
+        .map_err(|error| refused(StoreError::driver("beginning", error)))?;
     let published = publish_tx(&begin, event).await.map_err(publish_failure)?;
     checked_commit(begin).await.map_err(commit_failure)?;
     Ok(published)
@@ -124,7 +128,7 @@ fn publish_failure(error: PublishError) -> Failure {
                 source.as_db_error().map_or_else(String::new, |error| error.message().to_owned());
             Failure::new(Exit::Usage, message.trim_start_matches("postrider: ").to_owned())
         }
-        PublishError::Database { source, .. } => database_failure(&source),
+        PublishError::Database { source, .. } => refused(StoreError::driver("publishing", source)),
         other => Failure::new(Exit::Failed, "nothing was published").why(with_causes(&other)),
     }
 }
@@ -134,19 +138,6 @@ fn commit_failure(error: CommitError) -> Failure {
         .why(with_causes(&error))
 }
 
-fn database_failure(error: &tokio_postgres::Error) -> Failure {
-    let exit = match error.code().map(|code| code.code()) {
-        None => Exit::Unavailable,
-        Some("42501") => Exit::Denied,
-        Some("42883" | "3F000") => Exit::Config,
-        Some("25006") => Exit::Unavailable,
-        Some("40001" | "40P01" | "55P03" | "57014") => Exit::TryLater,
-        Some(code)
-            if code.starts_with("08") || code.starts_with("57") || code.starts_with("53") =>
-        {
-            Exit::Unavailable
-        }
-        Some(_) => Exit::Failed,
-    };
-    Failure::new(exit, "nothing was published").why(with_causes(error))
+fn refused(error: StoreError) -> Failure {
+    Failure::from(error).doing("nothing was published")
 }
