@@ -1,7 +1,10 @@
 //! Who runs the commands of a clone: we ourselves, or, where we are root, somebody who is not. That somebody sees our
-//! toolchain through mounts that only his processes have, and PostgreSQL's folders empty where they are to be hidden.
+//! toolchain, where it lies in a folder closed to him, through mounts that only his processes have; under the same names, so
+//! that cargo builds nothing again. PostgreSQL's folders are empty to him where they are to be hidden.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -13,6 +16,7 @@ use tokio::process::Command;
 const BECOME: &str = r#"
 user=$1; shift
 while [ "$1" != -- ]; do
+    mkdir -p "$2"
     if [ "$1" = - ]; then mount -t tmpfs -o mode=755 tmpfs "$2"; else mount --bind "$1" "$2"; fi
     shift 2
 done
@@ -77,10 +81,9 @@ impl User {
             return Ok(None);
         }
         let home = folder.join("stranger");
-        let (cargo, rustup) = (folder.join("cargo"), folder.join("rustup"));
-        for new in [&home, &cargo, &rustup] {
-            std::fs::create_dir_all(new)?;
-        }
+        std::fs::create_dir_all(&home)?;
+        let cargo = &tool_home("CARGO_HOME", ".cargo")?;
+        let rustup = &tool_home("RUSTUP_HOME", ".rustup")?;
         let path = format!("{}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", cargo.display());
         let environment = vec![
             ("CARGO_TARGET_DIR".to_owned(), folder.join("target").into_os_string()),
@@ -92,12 +95,12 @@ impl User {
             ("USER".to_owned(), STRANGER.into()),
             ("PATH".to_owned(), path.into()),
         ];
-        let mounts = vec![
-            (tool_home("CARGO_HOME", ".cargo")?, cargo),
-            (tool_home("RUSTUP_HOME", ".rustup")?, rustup),
-        ];
+        let aside = folder.join("tools");
+        let copy = aside.join("cargo");
+        copy_of_cargo_home(cargo, &copy)?;
+        let mounts = mounts(cargo, &copy, rustup, &aside.join("rustup"))?;
         let stranger = Self { environment, other: Some(mounts), name: STRANGER };
-        stranger.take(&[&home, &folder.join("home")])?;
+        stranger.take(&[&home, &folder.join("home"), &copy])?;
         Ok(Some(stranger))
     }
 
@@ -169,6 +172,54 @@ impl User {
         let text = String::from_utf8_lossy(&std::fs::read(log)?).into_owned();
         Ok(Executed { exit: status.code(), text, took: begun.elapsed() })
     }
+}
+
+/// The mounts that open the toolchain to everybody, under its own names: cargo's home is a copy, rustup's is bound aside, the
+/// closed folders above them are covered, and both are bound into the covers.
+fn mounts(
+    cargo: &Path,
+    copy: &Path,
+    rustup: &Path,
+    aside: &Path,
+) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
+    let mut mounts = vec![(rustup.to_owned(), aside.to_owned())];
+    let closed = [closed_above(cargo)?, closed_above(rustup)?];
+    let covered: BTreeSet<PathBuf> = closed.into_iter().flatten().collect();
+    mounts.extend(covered.into_iter().map(|closed| (PathBuf::from("-"), closed)));
+    mounts.push((copy.to_owned(), cargo.to_owned()));
+    mounts.push((aside.to_owned(), rustup.to_owned()));
+    Ok(mounts)
+}
+
+/// Copies what cargo needs without a network: its programs, the registry's index and the packed crates. It unpacks them by
+/// itself; what others unpacked may be closed to the new owner.
+fn copy_of_cargo_home(from: &Path, to: &Path) -> anyhow::Result<()> {
+    for part in ["bin", "registry/index", "registry/cache"] {
+        let (from, to) = (from.join(part), to.join(part));
+        std::fs::create_dir_all(to.parent().unwrap_or(&to))?;
+        let status = std::process::Command::new("cp")
+            .args(["--archive", "--reflink=auto"])
+            .args([&from, &to])
+            .status()
+            .context("run cp")?;
+        if !status.success() {
+            bail!("{} cannot be copied", from.display());
+        }
+    }
+    Ok(())
+}
+
+/// The first folder on the way to `path` that only its owner can enter.
+fn closed_above(path: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let mut above: Vec<&Path> = path.ancestors().skip(1).collect();
+    above.reverse();
+    for folder in above {
+        let mode = std::fs::metadata(folder)?.permissions().mode();
+        if mode & 0o001 == 0 {
+            return Ok(Some(folder.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 fn is_root() -> bool {
