@@ -9,7 +9,7 @@ use postrider_destinations::Client;
 use postrider_runtime::{Metrics, Stop, Wake};
 use postrider_store::clock::DbClock;
 use postrider_store::{Db, StoreError, deliveries, endpoints};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -19,6 +19,7 @@ use crate::due::{self, Due};
 use crate::lanes::{Inner, Lanes, lock};
 use crate::puller;
 use crate::recorder::{Recorder, Unwritten};
+use crate::slots::Slots;
 use crate::target::TargetPolicy;
 
 const WATCH_EVERY: Duration = Duration::from_secs(1);
@@ -86,8 +87,7 @@ impl Delivery {
             byte_budget: options.lane_bytes,
             sender: Sender { client, clock, metrics },
             policy: options.policy,
-            first_slots: Semaphore::new(options.in_flight),
-            retry_slots: Semaphore::new(options.retry_in_flight),
+            slots: Slots::new(options.in_flight, options.retry_in_flight),
             tasks: tasks.clone(),
             stop: stop.clone(),
             due,

@@ -13,6 +13,7 @@ use postrider_store::deliveries::LeasedDelivery;
 use tokio::sync::Notify;
 
 use crate::pace::{Speed, whole};
+use crate::slots::Slots;
 use crate::target::Target;
 
 /// What the first pull of a lane asks for, before the size of its envelopes is known.
@@ -20,6 +21,11 @@ const FIRST_PULL: usize = 64;
 const MOST_PULLED: usize = 1000;
 /// What a pull may bring into memory, by the average of what came before.
 const PULL_BYTES: f64 = (4 << 20) as f64;
+/// A lane that is not known to be fast holds no more than this part of the memory that is left, so that a few endpoints that
+/// hang never fill it.
+const BYTES_PART: usize = 64;
+/// What an envelope is taken for before any was seen.
+const UNKNOWN_ENVELOPE: f64 = (64 << 10) as f64;
 
 /// A lane. Shared by its slots, the puller and fan-out.
 pub(crate) struct Lane {
@@ -52,14 +58,20 @@ struct State {
     target: Option<Arc<Target>>,
     slots: usize,
     speed: Speed,
+    /// It would have opened more slots, had the others left more.
+    held_back: bool,
     touched: Instant,
 }
 
 /// What a slot is to do next.
 pub(crate) struct Next {
     pub(crate) delivery: LeasedDelivery,
+    /// What kind of slot it is by now.
+    pub(crate) slot: Slot,
     /// Rows wait in the database and the lane is half empty.
     pub(crate) pull: bool,
+    /// The lane may open more slots by now.
+    pub(crate) open: bool,
 }
 
 /// Which kind of slot an attempt runs in.
@@ -74,6 +86,8 @@ pub(crate) enum Slot {
 pub(crate) struct Depth {
     pub(crate) floor: usize,
     pub(crate) lease: Duration,
+    /// Memory that all lanes together have left.
+    pub(crate) bytes_left: usize,
 }
 
 impl Lane {
@@ -94,6 +108,7 @@ impl Lane {
                 target: None,
                 slots,
                 speed: Speed::default(),
+                held_back: false,
                 touched: Instant::now(),
             }),
             stale: AtomicBool::new(false),
@@ -107,20 +122,26 @@ impl Lane {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reserves places for fan-out; none while rows of this endpoint wait in the database.
-    pub(crate) fn reserve(&self, wanted: usize, depth: Depth) -> usize {
+    /// Reserves places for fan-out, for envelopes of `bytes` bytes in all; none while rows of this endpoint wait in the
+    /// database.
+    pub(crate) fn reserve(&self, wanted: usize, bytes: usize, depth: Depth) -> usize {
+        let envelope = float(bytes) / float(wanted.max(1));
         let mut state = self.state();
+        state.note_envelope(envelope);
         if state.overflowed {
             return 0;
         }
-        let got = wanted.min(state.free(depth));
+        let fits = whole(float(depth.bytes_left) / envelope.max(1.0));
+        let got = wanted.min(fits).min(state.room(depth));
         state.reserved += got;
         got
     }
 
-    pub(crate) fn unreserve(&self, places: usize) {
+    /// Gives places back. Returns whether rows wait in the database that had no room because of them.
+    pub(crate) fn unreserve(&self, places: usize) -> bool {
         let mut state = self.state();
         state.reserved = state.reserved.saturating_sub(places);
+        state.overflowed
     }
 
     /// Fills reserved places.
@@ -141,19 +162,19 @@ impl Lane {
     /// Begins a pull, if none is under way and there is room: how many to ask for.
     pub(crate) fn begin_pull(&self, depth: Depth) -> Option<usize> {
         let mut state = self.state();
-        let free = state.free(depth);
         if state.pulling {
             state.pull_again = true;
             return None;
         }
-        if free == 0 {
+        let room = state.room(depth);
+        if room == 0 {
             state.overflowed = true;
             return None;
         }
         state.pulling = true;
         let fits =
             state.envelope_bytes.map_or(FIRST_PULL, |bytes| whole(PULL_BYTES / bytes.max(1.0)));
-        Some(free.min(fits.clamp(1, MOST_PULLED)))
+        Some(room.min(fits.clamp(1, MOST_PULLED)))
     }
 
     /// Ends a pull. `short`: the database has no more that is due now. Returns whether another was asked for meanwhile.
@@ -164,10 +185,7 @@ impl Lane {
         state.touched = Instant::now();
         for delivery in pulled {
             if let Some(event) = &delivery.event {
-                let bytes = f64::from(u32::try_from(event.envelope.len()).unwrap_or(u32::MAX));
-                state.envelope_bytes = Some(
-                    state.envelope_bytes.map_or(bytes, |average| average + (bytes - average) / 8.0),
-                );
+                state.note_envelope(float(event.envelope.len()));
             }
             if delivery.attempts == 0 {
                 state.first.push_back(delivery)
@@ -186,45 +204,76 @@ impl Lane {
     }
 
     /// How many more slots have work to begin with; they are counted as running from here on.
-    pub(crate) fn open_slots(&self) -> Vec<Slot> {
+    pub(crate) fn open_slots(&self, slots: &Slots) -> Vec<Slot> {
         let mut state = self.state();
+        state.held_back = false;
         let mut opened = Vec::new();
-        while let Some(slot) = state.next_slot(opened.len()) {
-            match slot {
-                Slot::First => state.first_running += 1,
-                Slot::Retry => state.retries_running += 1,
-            }
+        while let Some(slot) = state.next_slot(opened.len(), slots) {
+            state.open(slot);
+            slots.opened(slot);
             opened.push(slot);
         }
         opened
     }
 
-    /// The next delivery for a running slot, which may change its kind; `None` closes the slot.
-    pub(crate) fn next(&self, slot: &mut Slot, depth: Depth) -> Option<Next> {
+    /// The next delivery for a running slot, which may change its kind; `None` has closed the slot.
+    pub(crate) fn next(
+        &self,
+        slot: &mut Option<Slot>,
+        depth: Depth,
+        slots: &Slots,
+    ) -> Option<Next> {
         let mut state = self.state();
-        state.close(*slot);
-        *slot = state.next_slot(0)?;
-        let delivery = match *slot {
-            Slot::First => {
-                state.first_running += 1;
-                state.first.pop_front()
-            }
-            Slot::Retry => {
-                state.retries_running += 1;
-                state.retries.pop_front()
-            }
+        let was = slot.take()?;
+        state.close(was);
+        let next = state.next_slot(0, slots);
+        if next != Some(was) {
+            slots.closed(was);
+            next.inspect(|next| slots.opened(*next));
+        }
+        let now = next?;
+        state.open(now);
+        *slot = next;
+        let delivery = match now {
+            Slot::First => state.first.pop_front(),
+            Slot::Retry => state.retries.pop_front(),
         }?;
         let half_empty =
             (state.awaited || state.overflowed) && state.free(depth) * 2 >= state.depth(depth);
         if half_empty && std::mem::take(&mut state.awaited) {
             self.drained.notify_one();
         }
-        Some(Next { delivery, pull: half_empty && state.overflowed && !state.pulling })
+        let open = state.held_back && state.next_slot(0, slots).is_some();
+        let pull = half_empty && state.overflowed && !state.pulling;
+        Some(Next { delivery, slot: now, pull, open })
+    }
+
+    /// Puts a delivery back that a slot took and could not start.
+    pub(crate) fn put_back(&self, delivery: LeasedDelivery) {
+        let mut state = self.state();
+        if delivery.attempts == 0 {
+            state.first.push_front(delivery);
+        } else {
+            state.retries.push_front(delivery);
+        }
+    }
+
+    /// Closes a slot if nothing is queued; with a delivery that came in between, it stays open.
+    pub(crate) fn close_if_empty(&self, slot: &mut Option<Slot>, slots: &Slots) {
+        let mut state = self.state();
+        if state.first.is_empty()
+            && state.retries.is_empty()
+            && let Some(slot) = slot.take()
+        {
+            state.close(slot);
+            slots.closed(slot);
+        }
     }
 
     /// A slot ends without asking for more.
-    pub(crate) fn close_slot(&self, slot: Slot) {
+    pub(crate) fn close_slot(&self, slot: Slot, slots: &Slots) {
         self.state().close(slot);
+        slots.closed(slot);
     }
 
     pub(crate) fn note_attempt(&self, took: Duration) {
@@ -267,6 +316,11 @@ impl Lane {
         first.drain(..).chain(retries.drain(..)).collect()
     }
 
+    /// Whether rows of this endpoint wait in the database.
+    pub(crate) fn is_overflowed(&self) -> bool {
+        self.state().overflowed
+    }
+
     pub(crate) fn queued(&self) -> usize {
         let state = self.state();
         state.first.len() + state.retries.len()
@@ -302,13 +356,29 @@ impl State {
         self.depth(depth).saturating_sub(self.first.len() + self.retries.len() + self.reserved)
     }
 
+    fn note_envelope(&mut self, bytes: f64) {
+        self.envelope_bytes =
+            Some(self.envelope_bytes.map_or(bytes, |average| average + (bytes - average) / 8.0));
+    }
+
+    /// How many more deliveries may come in, as far as memory goes too.
+    fn room(&self, depth: Depth) -> usize {
+        let free = self.free(depth);
+        if self.speed.is_fast() {
+            return free;
+        }
+        let envelope = self.envelope_bytes.unwrap_or(UNKNOWN_ENVELOPE).max(1.0);
+        let most = whole(float(depth.bytes_left / BYTES_PART) / envelope).max(1);
+        free.min(most.saturating_sub(self.first.len() + self.retries.len() + self.reserved))
+    }
+
     /// Half of the slots, at least one.
     fn retry_slots(&self) -> usize {
         (self.slots / 2).max(1)
     }
 
     /// Which queue the next attempt comes from, with `opening` slots opened but not yet at work.
-    fn next_slot(&self, opening: usize) -> Option<Slot> {
+    fn next_slot(&mut self, opening: usize, slots: &Slots) -> Option<Slot> {
         if self.first_running + self.retries_running >= self.slots {
             return None;
         }
@@ -316,11 +386,26 @@ impl State {
         if waiting <= opening {
             return None;
         }
-        let retry_free = self.retries_running < self.retry_slots();
-        match (self.first.is_empty(), self.retries.is_empty()) {
-            (_, false) if retry_free => Some(Slot::Retry),
-            (false, _) => Some(Slot::First),
-            _ => None,
+        let (mut most, mut most_retries) = (self.slots, self.retry_slots());
+        let fast = self.speed.is_fast();
+        if !fast {
+            most = slots.share(Slot::First, most);
+            most_retries = slots.share(Slot::Retry, most_retries);
+        }
+        if !self.retries.is_empty() && self.retries_running < most_retries {
+            return Some(Slot::Retry);
+        }
+        if !self.first.is_empty() && self.first_running < most {
+            return Some(Slot::First);
+        }
+        self.held_back |= !fast;
+        None
+    }
+
+    fn open(&mut self, slot: Slot) {
+        match slot {
+            Slot::First => self.first_running += 1,
+            Slot::Retry => self.retries_running += 1,
         }
     }
 
@@ -330,4 +415,9 @@ impl State {
             Slot::Retry => self.retries_running = self.retries_running.saturating_sub(1),
         }
     }
+}
+
+/// Sizes beyond 4 GiB count as that.
+fn float(bytes: usize) -> f64 {
+    f64::from(u32::try_from(bytes).unwrap_or(u32::MAX))
 }

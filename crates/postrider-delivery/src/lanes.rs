@@ -8,21 +8,27 @@ use std::time::{Duration, Instant};
 
 use postrider_core::ids::{DeliveryId, EndpointId};
 use postrider_core::status::DeliveryStatus;
-use postrider_runtime::Stop;
-use postrider_store::Db;
+use postrider_runtime::{Pacer, Stop};
 use postrider_store::deliveries::LeasedDelivery;
-use tokio::sync::{Semaphore, mpsc};
+use postrider_store::{Db, ErrorKind};
+use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, warn};
 
 use crate::attempt::{self, Sender};
 use crate::due::Due;
+use crate::hold::{InHand, Seat};
 use crate::lane::{Depth, Lane, Slot};
 use crate::recorder::{Outcome, Outcomes};
+use crate::slots::Slots;
 use crate::target::{Lookup, Target, TargetPolicy, look_up};
 
 /// What recording an outcome may take; an attempt starts only while its lease covers the attempt and this.
 const RECORD_MARGIN: Duration = Duration::from_secs(5);
+/// What no attempt may take of a lease, so that there is time to start one.
+const LEASE_SLACK: Duration = Duration::from_secs(10);
+/// The row's lease ends a little after ours, which is counted from before the statement was sent.
+const AFTER_LEASE: Duration = Duration::from_secs(1);
 /// The longest that fan-out waits for a lane to drain, a batch.
 const PACE: Duration = Duration::from_millis(25);
 /// Room that a batch of fan-out wants in one lane.
@@ -41,8 +47,7 @@ pub(crate) struct Inner {
     pub(crate) byte_budget: usize,
     pub(crate) sender: Sender,
     pub(crate) policy: TargetPolicy,
-    pub(crate) first_slots: Semaphore,
-    pub(crate) retry_slots: Semaphore,
+    pub(crate) slots: Slots,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: Stop,
     pub(crate) due: Due,
@@ -68,17 +73,17 @@ impl Lanes {
     /// Reserves up to `wanted` places in an endpoint's lane, for envelopes of `bytes` bytes in all.
     #[must_use]
     pub fn reserve(&self, endpoint: EndpointId, wanted: usize, bytes: usize) -> usize {
-        if self.0.stop.soft_requested()
-            || self.0.bytes.load(Ordering::Relaxed) + bytes > self.0.byte_budget
-        {
+        if self.0.stop.soft_requested() {
             return 0;
         }
-        self.0.lane(endpoint).reserve(wanted, self.0.depth())
+        self.0.lane(endpoint).reserve(wanted, bytes, self.0.depth())
     }
 
     /// Gives places back.
     pub fn unreserve(&self, endpoint: EndpointId, places: usize) {
-        self.0.lane(endpoint).unreserve(places);
+        if self.0.lane(endpoint).unreserve(places) {
+            self.0.request_pull(endpoint);
+        }
     }
 
     /// Fills reserved places with committed deliveries that are leased to this worker.
@@ -123,7 +128,8 @@ impl Lanes {
 
 impl Inner {
     pub(crate) fn depth(&self) -> Depth {
-        Depth { floor: self.floor, lease: self.lease }
+        let bytes_left = self.byte_budget.saturating_sub(self.bytes.load(Ordering::Relaxed));
+        Depth { floor: self.floor, lease: self.lease, bytes_left }
     }
 
     pub(crate) fn lane(&self, endpoint: EndpointId) -> Arc<Lane> {
@@ -143,14 +149,14 @@ impl Inner {
 
     /// Starts as many slots as the lane has work for.
     pub(crate) fn open_slots(self: &Arc<Self>, lane: &Arc<Lane>) {
-        for slot in lane.open_slots() {
+        for slot in lane.open_slots(&self.slots) {
             let (inner, lane) = (Arc::clone(self), Arc::clone(lane));
             self.tasks.spawn(async move {
                 let stop = inner.stop.clone();
                 tokio::select! {
                     biased;
                     () = stop.hard() => {}
-                    () = inner.run_slot(lane, slot) => {}
+                    () = inner.run_slot(&lane, slot) => {}
                 }
             });
         }
@@ -166,7 +172,8 @@ impl Inner {
         self.sender.metrics.lane_bytes.inc_by(bytes);
     }
 
-    fn count_out(&self, delivery: &LeasedDelivery) {
+    /// Counts the envelope of a delivery that leaves them.
+    pub(crate) fn count_out(&self, delivery: &LeasedDelivery) {
         let bytes = envelope_bytes(delivery);
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.sender.metrics.lane_items.dec();
@@ -174,43 +181,58 @@ impl Inner {
     }
 
     /// A slot: takes one delivery after the other until the lane has none for it.
-    async fn run_slot(&self, lane: Arc<Lane>, mut slot: Slot) {
-        let Some(outcomes) = lock(&self.outcomes).clone() else { return lane.close_slot(slot) };
-        loop {
+    async fn run_slot(self: &Arc<Self>, lane: &Arc<Lane>, slot: Slot) {
+        let mut seat = Seat { lane, slots: &self.slots, slot: Some(slot) };
+        let Some(outcomes) = lock(&self.outcomes).clone() else { return };
+        while seat.slot.is_some() {
             let target = match lane.target() {
                 Some(target) => target,
-                None => match self.look_up(&lane, &outcomes).await {
+                None => match self.look_up(lane, &outcomes).await {
                     Some(target) => target,
-                    None => return lane.close_slot(slot),
+                    None if self.stop.soft_requested() => return,
+                    None => {
+                        lane.close_if_empty(&mut seat.slot, &self.slots);
+                        continue;
+                    }
                 },
             };
             if self.stop.soft_requested() {
-                return lane.close_slot(slot);
+                return;
             }
-            let Some(next) = lane.next(&mut slot, self.depth()) else { return };
+            let Some(next) = lane.next(&mut seat.slot, self.depth(), &self.slots) else { return };
             if next.pull {
                 self.request_pull(lane.endpoint);
             }
-            let mut hand = InHand { inner: self, delivery: next.delivery, settled: false };
-            let slots = if slot == Slot::First { &self.first_slots } else { &self.retry_slots };
-            let Ok(_permit) = slots.acquire().await else { return lane.close_slot(slot) };
+            if next.open {
+                self.open_slots(lane);
+            }
+            let mut hand = InHand::new(self, next.delivery);
+            let (_permit, waited) = self.slots.permit(next.slot).await;
+            if waited {
+                if self.stop.soft_requested() {
+                    return;
+                }
+                if lane.target().is_none() {
+                    hand.put_back(lane);
+                    continue;
+                }
+            }
             let ends = hand.delivery.leased_at + self.lease;
             if Instant::now() + target.timeout + RECORD_MARGIN > ends {
                 // Too late to finish under this lease: not sent, and due again by itself when the lease ends.
                 hand.settled = true;
-                self.due.at(lane.endpoint, ends);
+                self.due.at(lane.endpoint, ends + AFTER_LEASE);
                 continue;
             }
-            self.sender.metrics.in_flight.inc();
+            hand.in_flight(true);
             let started = Instant::now();
             let outcome = self.sender.attempt(&hand.delivery, &target).await;
             lane.note_attempt(started.elapsed());
-            self.sender.metrics.in_flight.dec();
-            hand.settled = true;
-            drop(hand);
+            hand.in_flight(false);
             if outcomes.send(outcome).await.is_err() {
-                return lane.close_slot(slot);
+                return;
             }
+            hand.settled = true;
         }
     }
 
@@ -220,10 +242,17 @@ impl Inner {
         if let Some(target) = lane.target() {
             return Some(target);
         }
-        while !self.stop.soft_requested() {
+        let mut pacer = Pacer::new(Duration::from_millis(250), Duration::from_secs(5));
+        // Another slot may have dealt with everything while this one waited.
+        while lane.queued() > 0 && !self.stop.soft_requested() {
             lane.clear_stale();
             match look_up(&self.db, lane.endpoint, &self.policy).await {
-                Ok(Lookup::Ready(target)) => {
+                Ok(Lookup::Ready(mut target)) => {
+                    let longest = self.lease.saturating_sub(LEASE_SLACK);
+                    if target.timeout > longest {
+                        warn!(endpoint.id = %lane.endpoint, "attempts to {} end after {longest:?}, before its own time-out: the lease is too short for that", lane.endpoint);
+                        target.timeout = longest;
+                    }
                     let target = Arc::new(*target);
                     lane.set_target(Arc::clone(&target));
                     return Some(target);
@@ -248,25 +277,36 @@ impl Inner {
                 }
                 Err(failure) => {
                     self.sender.metrics.db_error("delivery");
-                    warn!(endpoint.id = %lane.endpoint, error = %failure, "looking up endpoint {} failed, again in 1 s", lane.endpoint);
-                    self.stop.soft_within(Duration::from_secs(1)).await;
+                    let wait = pacer.next();
+                    if failure.kind() == ErrorKind::Unavailable {
+                        // Said once a second by whoever watches for changes, not by every lane.
+                        debug!(endpoint.id = %lane.endpoint, error = %failure, "looking up {} waits", lane.endpoint);
+                    } else {
+                        warn!(endpoint.id = %lane.endpoint, error = %failure, wait_ms = wait.as_millis(), "looking up {} failed: {failure}", lane.endpoint);
+                    }
+                    self.stop.soft_within(wait).await;
                 }
             }
         }
         None
     }
 
+    /// Ends everything that is queued, and asks for what waits in the database.
     async fn end_all(
         &self,
         lane: &Lane,
         outcomes: &Outcomes,
         end: impl Fn(&LeasedDelivery) -> Outcome,
     ) {
-        for delivery in lane.take_all() {
-            self.count_out(&delivery);
-            if outcomes.send(end(&delivery)).await.is_err() {
-                return;
+        let taken = lane.take_all().into_iter();
+        let hands: Vec<_> = taken.map(|delivery| InHand::new(self, delivery)).collect();
+        for mut hand in hands {
+            if outcomes.send(end(&hand.delivery)).await.is_ok() {
+                hand.settled = true;
             }
+        }
+        if lane.is_overflowed() {
+            self.request_pull(lane.endpoint);
         }
     }
 
@@ -274,7 +314,7 @@ impl Inner {
     fn hold(&self, lane: &Lane) {
         for delivery in lane.take_all() {
             self.count_out(&delivery);
-            self.due.at(lane.endpoint, delivery.leased_at + self.lease);
+            self.due.at(lane.endpoint, delivery.leased_at + self.lease + AFTER_LEASE);
         }
     }
 
@@ -287,22 +327,6 @@ impl Inner {
             leases.push((delivery.id, delivery.lease_no));
         }
         leases
-    }
-}
-
-/// A delivery in a slot's hand. Dropped unsettled, because the slot was stopped, its lease goes back.
-struct InHand<'a> {
-    inner: &'a Inner,
-    delivery: LeasedDelivery,
-    settled: bool,
-}
-
-impl Drop for InHand<'_> {
-    fn drop(&mut self) {
-        self.inner.count_out(&self.delivery);
-        if !self.settled {
-            lock(&self.inner.abandoned).push((self.delivery.id, self.delivery.lease_no));
-        }
     }
 }
 

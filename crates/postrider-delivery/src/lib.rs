@@ -3,17 +3,19 @@
 //! Writes each outcome through the recorder: `webhook_deliveries_closed`, `webhook_deliveries_open`, `webhook_attempts`.
 //! Never holds a transaction or a connection to the database while a request is in flight.
 //!
-//! The parts: [`Lanes`] (one queue an endpoint, with its slots), `attempt` (one request), `recorder` (outcomes in batches),
+//! The parts: [`Lanes`] (one queue an endpoint, with its slots), `slots` (how many of them there may be), `attempt` (one request), `recorder` (outcomes in batches),
 //! `puller` (leases from the database what a lane has room for), `due` (knows when), `target` (the endpoint as it is now).
 
 mod attempt;
 mod due;
 mod engine;
+mod hold;
 mod lane;
 mod lanes;
 mod pace;
 mod puller;
 mod recorder;
+mod slots;
 mod target;
 
 pub use engine::{Delivery, DeliveryOptions, Left};

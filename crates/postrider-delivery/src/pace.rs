@@ -7,6 +7,8 @@ const UNKNOWN: usize = 1024;
 const MOST: usize = 16_384;
 /// A lane never holds more than this much work, however fast it is.
 const AHEAD: Duration = Duration::from_secs(1);
+/// An endpoint that answers within this time on average is fast: it soon gives back what it takes.
+const FAST_US: f64 = 1e6;
 
 /// A lane's speed: a moving average of how long an attempt takes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,6 +27,11 @@ impl Speed {
     /// Attempts a second with this many slots; `None` before the first.
     pub(crate) fn rate(&self, slots: usize) -> Option<f64> {
         self.attempt_us.map(|us| slots_f64(slots) * 1e6 / us.max(1.0))
+    }
+
+    /// Whether the endpoint is known to answer quickly.
+    pub(crate) fn is_fast(&self) -> bool {
+        self.attempt_us.is_some_and(|us| us < FAST_US)
     }
 
     /// How many deliveries the lane takes: at least `floor` when it can start them within half a lease, more when it is fast.

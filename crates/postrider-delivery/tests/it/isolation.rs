@@ -48,6 +48,46 @@ async fn a_hanging_endpoint_does_not_hold_up_its_neighbour() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn endpoints_that_hang_do_not_hold_up_another_however_many_slots_they_could_fill() {
+    let stage = Stage::new().await;
+    stage.receiver.behave("/hangs", Behaviour::Hang);
+    // 60 endpoints with ten in flight each, where the worker has 512 slots.
+    for tenant in ["t1", "t2", "t3", "t4", "t5", "t6"] {
+        for _ in 0..10 {
+            stage.endpoint(tenant, "/hangs").await;
+        }
+        stage.publish(tenant, "m", 20).await;
+    }
+    let knobs = Knobs { timeout: Duration::from_secs(30), ..Knobs::default() };
+    let mut worker = stage.worker(knobs).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.receiver.wait_for(200, PATIENCE).await;
+    stage.endpoint("acme", "/well").await;
+    stage.publish("acme", "m", 200).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(DELIVERED, 200).await;
+    worker.stop.request_hard();
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_that_hangs_does_not_fill_the_memory_of_the_others() {
+    let stage = Stage::new().await;
+    stage.receiver.behave("/hangs", Behaviour::Hang);
+    stage.endpoint("globex", "/hangs").await;
+    stage.publish_large("globex", 100, 20_000).await;
+    let knobs = Knobs { timeout: Duration::from_secs(30), lane_bytes: 1 << 20, ..Knobs::default() };
+    let mut worker = stage.worker(knobs).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.endpoint("acme", "/well").await;
+    stage.publish_large("acme", 100, 20_000).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(DELIVERED, 100).await;
+    worker.stop.request_hard();
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_whose_lease_has_passed_overwrites_nothing() {
     let stage = Stage::new().await;
     stage.endpoint("acme", "/in").await;

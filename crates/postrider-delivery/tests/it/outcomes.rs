@@ -85,15 +85,60 @@ async fn deliveries_of_a_disabled_endpoint_are_cancelled() {
     let mut worker = stage.worker(Knobs::default()).await;
     worker.fan_out.drain().await.unwrap();
     stage.receiver.wait_for(1, PATIENCE).await;
-    stage
-        .client
-        .execute(
-            "UPDATE postrider.webhook_endpoints SET enabled = false WHERE id = $1",
-            &[&endpoint.0],
-        )
-        .await
-        .unwrap();
+    stage.disable(endpoint).await;
     stage.becomes("SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'cancelled' AND reason = 'endpoint_disabled'", 1).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_starts_for_an_endpoint_that_was_disabled_while_its_delivery_waited_for_a_slot() {
+    let stage = Stage::new().await;
+    stage.endpoint("acme", "/slow").await;
+    stage.receiver.behave("/slow", postrider_testkit::Behaviour::delay(Duration::from_secs(2)));
+    let waits = stage.endpoint("globex", "/waits").await;
+    stage.publish("globex", "first", 1).await;
+    let mut worker = stage.worker(Knobs { in_flight: 1, ..Knobs::default() }).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(DELIVERED, 1).await;
+    // The endpoint is known by now; the only slot goes to the other one.
+    stage.publish("acme", "m", 1).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.receiver.wait_for(2, PATIENCE).await;
+    stage.publish("globex", "second", 1).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.disable(waits).await;
+    stage.becomes("SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE reason = 'endpoint_disabled'", 1).await;
+    assert_eq!(stage.receiver.received_at("/waits").len(), 1);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_backlog_of_a_disabled_endpoint_is_cancelled_without_a_pause() {
+    let stage = Stage::new().await;
+    let endpoint = stage.endpoint("acme", "/in").await;
+    stage.publish("acme", "m", 3000).await;
+    stage.fan_out_only().await;
+    stage.disable(endpoint).await;
+    let worker = stage.worker(Knobs::default()).await;
+    stage
+        .becomes(
+            "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'cancelled'",
+            3000,
+        )
+        .await;
+    assert_eq!(stage.receiver.count(), 0);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_time_out_that_does_not_fit_into_a_lease_is_shortened() {
+    let stage = Stage::new().await;
+    stage.endpoint("acme", "/in").await;
+    stage.publish("acme", "m", 1).await;
+    let (lease, timeout) = (Duration::from_secs(20), Duration::from_secs(30));
+    let mut worker = stage.worker(Knobs { lease, timeout, ..Knobs::default() }).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(DELIVERED, 1).await;
     worker.stop().await;
 }
 

@@ -10,7 +10,7 @@ use postrider_core::seal::KeyRing;
 use postrider_core::signing::Secret;
 use postrider_delivery::{Delivery, DeliveryOptions, Lanes, TargetPolicy};
 use postrider_destinations::{Client, ClientConfig};
-use postrider_fanout::{FanOut, FanOutOptions, HandOff, Limits};
+use postrider_fanout::{FanOut, FanOutOptions, HandOff, Limits, NoHandOff};
 use postrider_runtime::{Metrics, Stop, Wake};
 use postrider_store::clock::DbClock;
 use postrider_store::deliveries::LeasedDelivery;
@@ -44,6 +44,7 @@ pub(crate) struct Knobs {
     pub(crate) lease: Duration,
     pub(crate) timeout: Duration,
     pub(crate) lane_bytes: usize,
+    pub(crate) in_flight: usize,
 }
 
 impl Default for Knobs {
@@ -53,6 +54,7 @@ impl Default for Knobs {
             lease: Duration::from_secs(60),
             timeout: Duration::from_secs(5),
             lane_bytes: 64 << 20,
+            in_flight: 512,
         }
     }
 }
@@ -91,12 +93,41 @@ impl Stage {
         id
     }
 
+    pub(crate) async fn disable(&self, endpoint: EndpointId) {
+        let disable = "UPDATE postrider.webhook_endpoints SET enabled = false WHERE id = $1";
+        assert_eq!(self.client.execute(disable, &[&endpoint.0]).await.unwrap(), 1);
+    }
+
+    /// Fans out what is pending in a process that does not deliver: everything is inserted as due.
+    pub(crate) async fn fan_out_only(&self) {
+        let options = FanOutOptions {
+            owner: 99,
+            lease: Duration::from_secs(60),
+            limits: Limits::default(),
+            after_crash: false,
+        };
+        let metrics = Metrics::new();
+        let mut fan_out = FanOut::new(self.pool.clone(), Arc::new(NoHandOff), options, metrics);
+        fan_out.drain().await.unwrap();
+    }
+
     /// Publishes `count` events of a tenant, ids `<prefix>0…`.
     pub(crate) async fn publish(&self, tenant: &str, prefix: &str, count: i32) {
         self.client
             .execute(
                 "SELECT postrider.publish_v1($1, $2 || i, 'email.received', '{\"n\":1}', NULL, NULL, NULL, NULL, NULL, true) FROM generate_series(0, $3 - 1) i",
                 &[&tenant, &prefix, &count],
+            )
+            .await
+            .unwrap();
+    }
+
+    /// Publishes `count` events whose data are `bytes` long.
+    pub(crate) async fn publish_large(&self, tenant: &str, count: i32, bytes: i32) {
+        self.client
+            .execute(
+                "SELECT postrider.publish_v1($1, 'large' || i, 'email.received', to_json(repeat('x', $3)), NULL, NULL, NULL, NULL, NULL, true) FROM generate_series(1, $2) i",
+                &[&tenant, &count, &bytes],
             )
             .await
             .unwrap();
@@ -110,7 +141,7 @@ impl Stage {
             lease: knobs.lease,
             lane_floor: 256,
             lane_bytes: knobs.lane_bytes,
-            in_flight: 512,
+            in_flight: knobs.in_flight,
             retry_in_flight: 128,
             policy: TargetPolicy {
                 allow_http: true,

@@ -23,6 +23,24 @@ async fn a_soft_stop_finishes_what_is_in_flight_and_gives_the_rest_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_soft_stop_nobody_who_waited_for_a_slot_starts_an_attempt() {
+    let stage = Stage::new().await;
+    stage.endpoint("acme", "/slow").await;
+    stage.receiver.behave("/slow", Behaviour::delay(Duration::from_millis(500)));
+    stage.publish("acme", "m", 1).await;
+    let mut worker = stage.worker(Knobs { in_flight: 1, ..Knobs::default() }).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.receiver.wait_for(1, PATIENCE).await;
+    stage.endpoint("globex", "/waits").await;
+    stage.publish("globex", "m", 5).await;
+    worker.fan_out.drain().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let left = worker.stop().await;
+    assert_eq!((left.released, left.lost), (5, 0));
+    assert_eq!(stage.receiver.received_at("/waits").len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hard_stop_abandons_requests_and_gives_their_leases_back() {
     let stage = Stage::new().await;
     stage.endpoint("acme", "/hangs").await;
