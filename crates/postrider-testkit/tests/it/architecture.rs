@@ -1,45 +1,15 @@
-//! What `docs/ARCHITECTURE.md` says about the crates and the tests is so.
+//! The map, the tables and the tests of `docs/ARCHITECTURE.md` are those that there are. Who depends on whom is compared in
+//! `crates/postrider-cli/tests/it/layers.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use serde_json::Value;
 
 const PAGE: &str = include_str!("../../../../docs/ARCHITECTURE.md");
 const SCHEMA: &str = include_str!("../../../../migrations/schema.sql");
 
 #[test]
-fn crates_depend_only_on_those_in_their_row() {
-    let crates = crates();
-    let rows = rows("## Direction of dependencies");
-    let allowed: BTreeMap<String, &str> =
-        rows.iter().flat_map(|row| names(row[0]).into_iter().map(|name| (name, row[1]))).collect();
-    for (name, needs) in &crates {
-        let Some(row) = allowed.get(name) else { panic!("{name} has no row") };
-        let permitted = match *row {
-            "everything" => crates.keys().cloned().collect(),
-            "everything but testkit, bench and prove" => {
-                let tools = ["postrider-testkit", "postrider-bench", "postrider-prove"];
-                crates.keys().filter(|name| !tools.contains(&name.as_str())).cloned().collect()
-            }
-            row => names(row),
-        };
-        for needed in needs {
-            assert!(
-                permitted.contains(needed),
-                "{name} depends on {needed}, its row does not say so"
-            );
-        }
-    }
-    for name in allowed.keys() {
-        assert!(crates.contains_key(name), "there is no crate {name}");
-    }
-}
-
-#[test]
 fn every_crate_is_on_the_code_map() {
-    for name in crates().keys() {
+    for name in crates() {
         assert!(PAGE.contains(&format!("**`{name}`**")), "{name} is not on the code map");
     }
 }
@@ -63,8 +33,8 @@ fn every_table_of_the_schema_has_its_duty() {
 fn every_invariant_names_a_test_that_exists() {
     let mut source = String::new();
     for folder in ["src", "tests"] {
-        for name in crates().keys() {
-            read_all(&top().join("crates").join(name).join(folder), &mut source);
+        for name in crates() {
+            read_all(&top().join("crates").join(&name).join(folder), &mut source);
         }
     }
     let rows = rows("## Invariants");
@@ -77,24 +47,14 @@ fn every_invariant_names_a_test_that_exists() {
     }
 }
 
-/// Our crates, with those of ours that each depends on, tests left out.
-fn crates() -> BTreeMap<String, BTreeSet<String>> {
-    let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
-        .current_dir(top())
-        .output()
-        .expect("cargo can be started");
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
-    let text = |value: &Value| value.as_str().expect("a name").to_owned();
-    let packages = metadata["packages"].as_array().expect("a list of packages");
-    let needs = |package: &Value| {
-        let dependencies = package["dependencies"].as_array().expect("a list of dependencies");
-        let ours = dependencies
-            .iter()
-            .filter(|needed| needed["kind"].is_null() && !needed["path"].is_null());
-        ours.map(|needed| text(&needed["name"])).collect()
-    };
-    packages.iter().map(|package| (text(&package["name"]), needs(package))).collect()
+/// The names of our crates: those of their folders.
+fn crates() -> BTreeSet<String> {
+    let entries = std::fs::read_dir(top().join("crates")).expect("the folder can be read");
+    entries
+        .map(|entry| entry.expect("the folder can be read").path())
+        .filter(|path| path.join("Cargo.toml").is_file())
+        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+        .collect()
 }
 
 /// The rows of the first table under a heading, without its head.
