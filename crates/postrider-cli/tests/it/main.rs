@@ -12,6 +12,7 @@ mod layers;
 mod looking;
 mod migrate;
 mod pooler;
+mod promise;
 mod receive;
 mod run;
 mod standardwebhooks;
