@@ -178,29 +178,26 @@ impl<H: HandOff> FanOut<H> {
         Ok((claim, events))
     }
 
-    /// Counts a try of the next event, committed, before it is worked on. `false`: there is none.
+    /// Counts a try of the next event, committed, before it is worked on; who has had all its tries is moved to the failed.
+    /// `false`: there is none.
     async fn count_next(&mut self) -> Result<bool, StoreError> {
-        let (claim, events) = self.claim(1).await?;
-        claim.abandon().await?;
-        let Some(event) = events.first() else { return Ok(false) };
-        if event.attempts >= MAX_TRIES {
+        loop {
+            let (claim, events) = self.claim(1).await?;
+            claim.abandon().await?;
+            let Some(event) = events.first() else { return Ok(false) };
+            if event.attempts < MAX_TRIES {
+                events::count_try(&self.db, event.seq).await?;
+                return Ok(true);
+            }
             error!(
                 event.seq = event.seq,
                 "event {} is moved to the failed: the worker died {MAX_TRIES} times on it",
                 event.seq
             );
-            events::fail(
-                &self.db,
-                event.seq,
-                "crashed_fanout",
-                "the worker ended while it fanned this event out",
-            )
-            .await?;
+            let why = "the worker ended while it fanned this event out";
+            events::fail(&self.db, event.seq, "crashed_fanout", why).await?;
             self.metrics.events_failed.inc();
-            return Ok(true);
         }
-        events::count_try(&self.db, event.seq).await?;
-        Ok(true)
     }
 
     /// The database refused a batch for its content: find the event, or blame the only one.
