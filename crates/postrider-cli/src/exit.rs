@@ -153,6 +153,13 @@ fn judged(error: &StoreError) -> (Exit, &'static str, Option<&'static str>) {
                 ),
             );
         }
+        None if error.to_string().contains("is different than filesystem one") => {
+            return (
+                Exit::Config,
+                "the database was migrated by another build, whose migrations are not ours",
+                Some("use that build, or another database (the embedded one lies in data_dir)"),
+            );
+        }
         _ => {}
     }
     match error.kind() {

@@ -31,3 +31,15 @@ async fn the_demo_shows_the_rollback_the_duplicate_the_retry_and_verified_signat
         db.client().await.query("SELECT FROM postrider.webhook_endpoints", &[]).await.unwrap();
     assert!(left.is_empty(), "it takes its endpoint with it");
 }
+
+#[tokio::test]
+async fn a_demo_that_cannot_begin_leaves_no_server_behind() {
+    let cli = Cli::new();
+    let data = cli.folder.path().join("data");
+    let cli = cli.with("POSTRIDER_DATA_DIR", &data.display().to_string());
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    cli.run(&["demo", "--once", "--port", &port]).await.exits(69).says("cannot listen");
+    assert!(data.join("demo/postgres/pgdata/PG_VERSION").exists());
+    assert!(!data.join("demo/postgres/pgdata/postmaster.pid").exists());
+}

@@ -46,53 +46,30 @@ pub(crate) struct Stage {
 pub(crate) struct Daemon(JoinSet<Result<Finished, StoreError>>);
 
 impl Stage {
-    /// Sets everything up.
+    /// Sets everything up; what cannot be set up leaves no server behind.
     pub(crate) async fn set(context: &Context, port: u16) -> Result<Self, Failure> {
         let begun = Instant::now();
         let database = context.open(Schema::Any).await?;
-        let mut client = database.connect.client().await?;
-        let migrated = migrations::up(&mut client).await?;
-        let migrated_in = begun.elapsed();
-        nobody_else(&database).await?;
-        create_table(&client).await.map_err(|error| {
-            Failure::new(Exit::Failed, "cannot make the table of mails").why(with_causes(&error))
-        })?;
-
-        let secret = Secret::generate(&rand::random());
-        let sink = Sink::start(port, behaviour(&secret)).await.map_err(|error| {
-            Failure::new(
-                Exit::Unavailable,
-                format!("the receiver cannot listen on 127.0.0.1:{port}"),
-            )
-            .why(error.to_string())
-        })?;
-        let sink_url = sink.url("/hook");
-        let tenant = format!("demo-{:08x}", rand::random::<u32>());
-        let keys = keys(context)?;
-        let endpoint = add_endpoint(&database, &keys, &tenant, &sink_url, &secret).await?;
-
-        let embedded = database.embedded.as_ref().map(EmbeddedPg::url);
-        let url = embedded.map_or_else(|| "$POSTRIDER_DATABASE_URL".to_owned(), str::to_owned);
-        let stop = Stop::new();
-        let options = DaemonOptions {
-            config: context.config.clone(),
-            connect: context.pooled(embedded)?,
-            direct: context.direct(embedded)?,
-            keys: Arc::new(keys),
-            once: false,
+        let parts = match Parts::make(context, &database, port, begun).await {
+            Ok(parts) => parts,
+            Err(failure) => {
+                database.close(&context.out).await;
+                return Err(failure);
+            }
         };
         let mut daemon = JoinSet::new();
-        daemon.spawn(daemon::run(options, stop.clone(), Metrics::new()));
+        let stop = Stop::new();
+        daemon.spawn(daemon::run(parts.daemon, stop.clone(), Metrics::new()));
         Ok(Self {
             database,
-            url,
-            client,
-            sink,
-            sink_url,
-            endpoint,
-            tenant,
-            migrated,
-            migrated_in,
+            url: parts.url,
+            client: parts.client,
+            sink: parts.sink,
+            sink_url: parts.sink_url,
+            endpoint: parts.endpoint,
+            tenant: parts.tenant,
+            migrated: parts.migrated,
+            migrated_in: parts.migrated_in,
             daemon: Daemon(daemon),
             stop,
         })
@@ -111,6 +88,60 @@ impl Stage {
         }
         drop(self.client);
         self.database.close(out).await;
+    }
+}
+
+/// What the stage is made of, beside the database; nothing of it runs by itself.
+struct Parts {
+    url: String,
+    client: Client,
+    sink: Sink,
+    sink_url: String,
+    endpoint: EndpointId,
+    tenant: String,
+    migrated: Vec<String>,
+    migrated_in: Duration,
+    daemon: DaemonOptions,
+}
+
+impl Parts {
+    async fn make(
+        context: &Context,
+        database: &Database,
+        port: u16,
+        begun: Instant,
+    ) -> Result<Self, Failure> {
+        let mut client = database.connect.client().await?;
+        let migrated = migrations::up(&mut client).await?;
+        let migrated_in = begun.elapsed();
+        nobody_else(database).await?;
+        create_table(&client).await.map_err(|error| {
+            Failure::new(Exit::Failed, "cannot make the table of mails").why(with_causes(&error))
+        })?;
+
+        let secret = Secret::generate(&rand::random());
+        let sink = Sink::start(port, behaviour(&secret)).await.map_err(|error| {
+            Failure::new(
+                Exit::Unavailable,
+                format!("the receiver cannot listen on 127.0.0.1:{port}"),
+            )
+            .why(error.to_string())
+        })?;
+        let sink_url = sink.url("/hook");
+        let tenant = format!("demo-{:08x}", rand::random::<u32>());
+        let keys = keys(context)?;
+        let endpoint = add_endpoint(database, &keys, &tenant, &sink_url, &secret).await?;
+
+        let embedded = database.embedded.as_ref().map(EmbeddedPg::url);
+        let url = embedded.map_or_else(|| "$POSTRIDER_DATABASE_URL".to_owned(), str::to_owned);
+        let daemon = DaemonOptions {
+            config: context.config.clone(),
+            connect: context.pooled(embedded)?,
+            direct: context.direct(embedded)?,
+            keys: Arc::new(keys),
+            once: false,
+        };
+        Ok(Self { url, client, sink, sink_url, endpoint, tenant, migrated, migrated_in, daemon })
     }
 }
 
