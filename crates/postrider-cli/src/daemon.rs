@@ -11,7 +11,7 @@ mod session;
 mod stages;
 mod watch;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postrider_runtime::{Metrics, Pacer, Stop};
 use postrider_store::{ErrorKind, StoreError};
@@ -21,6 +21,9 @@ use tracing::{error, info, warn};
 use admin::Admin;
 pub(crate) use options::DaemonOptions;
 use session::{Ended, Session};
+
+/// A session that is lost sooner is not begun anew at once.
+const STEADY: Duration = Duration::from_secs(10);
 
 /// How the daemon ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,15 +48,21 @@ pub(crate) async fn run(
     let mut pacer = Pacer::new(Duration::from_millis(100), Duration::from_secs(10));
     let behind = TaskTracker::new();
     let mut finished = Finished::default();
+    let mut refused = None;
     let admin = Admin::start(options.config.admin.listen, &stop, &metrics).await;
     while !stop.soft_requested() {
-        let session = match Session::open(&options, &stop, &metrics).await {
+        let opened = tokio::select! {
+            () = stop.soft() => break,
+            opened = Session::open(&options, &stop, &metrics) => opened,
+        };
+        let session = match opened {
             Ok(session) => session,
             Err(failure)
                 if options.once
                     || matches!(failure.kind(), ErrorKind::Denied | ErrorKind::Other) =>
             {
-                return Err(failure);
+                refused = Some(failure);
+                break;
             }
             Err(failure) => {
                 let wait = pacer.next();
@@ -63,7 +72,7 @@ pub(crate) async fn run(
                 continue;
             }
         };
-        pacer.reset();
+        let since = Instant::now();
         let (db, stages) = session.health();
         admin.readiness.up(db, stages);
         match session.run(&options, &stop).await {
@@ -81,6 +90,11 @@ pub(crate) async fn run(
                 admin.readiness.down("the control session is lost");
                 warn!("the control session is lost: starting anew under a new incarnation");
                 behind.spawn(finish);
+                if since.elapsed() < STEADY {
+                    stop.soft_within(pacer.next()).await;
+                } else {
+                    pacer.reset();
+                }
             }
         }
     }
@@ -90,6 +104,9 @@ pub(crate) async fn run(
         stop.request_hard();
     }
     admin.stop().await;
+    if let Some(failure) = refused {
+        return Err(failure);
+    }
     info!(released = finished.released, lost = finished.lost, "stopped");
     Ok(finished)
 }

@@ -1,16 +1,17 @@
 //! Delivery as a whole: starts its tasks, watches endpoints for changes, and stops in two steps.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::Future;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use postrider_destinations::Client;
-use postrider_runtime::{Metrics, Stop, Wake};
+use postrider_runtime::{Metrics, Stop, Tasks, Wake};
 use postrider_store::clock::DbClock;
 use postrider_store::{Db, StoreError, deliveries, endpoints};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
@@ -50,8 +51,11 @@ pub struct DeliveryOptions {
 /// The delivery engine of one worker process.
 pub struct Delivery {
     lanes: Lanes,
+    /// Slots and pulls: they come and go.
     tasks: TaskTracker,
-    recorder: JoinHandle<Unwritten>,
+    /// What runs from start to stop.
+    loops: Tasks,
+    unwritten: oneshot::Receiver<Unwritten>,
 }
 
 /// What a stopped engine left for others.
@@ -64,7 +68,8 @@ pub struct Left {
 }
 
 impl Delivery {
-    /// Starts delivering. Soft stop: takes nothing new and finishes what is in flight; hard stop: abandons it.
+    /// Starts delivering. Soft stop: takes nothing new and finishes what is in flight; hard stop: abandons it. Its loops run
+    /// in `loops`, whose stop it follows: one that is lost stops the worker.
     #[must_use]
     pub fn start(
         db: Db,
@@ -72,8 +77,9 @@ impl Delivery {
         clock: DbClock,
         options: DeliveryOptions,
         metrics: Metrics,
-        stop: &Stop,
+        mut loops: Tasks,
     ) -> Self {
+        let stop = loops.stop().clone();
         let due = Due::default();
         let (outcomes, recorder) =
             Recorder::new(db.clone(), options.owner, metrics.clone(), due.clone());
@@ -98,11 +104,20 @@ impl Delivery {
             bytes: AtomicUsize::new(0),
             abandoned: Mutex::new(Vec::new()),
         });
-        let recorder = tasks.spawn(recorder.run(stop.clone()));
-        tasks.spawn(puller::run(Arc::clone(lanes.inner()), requests, stop.clone()));
-        tasks.spawn(due::run(Arc::clone(lanes.inner()), options.leases_released, stop.clone()));
-        tasks.spawn(watch(Arc::clone(lanes.inner()), options.endpoints_changed, stop.clone()));
-        Self { lanes, tasks, recorder }
+        let inner = lanes.inner();
+        let (tell, unwritten) = oneshot::channel();
+        let record = recorder.run(stop.clone());
+        let record = async move {
+            // Nobody waits for it any more when even the hard stop was not enough.
+            let _ = tell.send(record.await);
+        };
+        loops.spawn("recorder", endless(record));
+        loops.spawn("puller", endless(puller::run(Arc::clone(inner), requests, stop.clone())));
+        let look = due::run(Arc::clone(inner), options.leases_released, stop.clone());
+        loops.spawn("due-finder", endless(look));
+        let watch = watch(Arc::clone(inner), options.endpoints_changed, stop);
+        loops.spawn("endpoint-watch", endless(watch));
+        Self { lanes, tasks, loops, unwritten }
     }
 
     /// The lanes, for fan-out's hand-off.
@@ -112,21 +127,24 @@ impl Delivery {
     }
 
     /// After a stop was requested: waits for what is in flight, writes what came back, gives the other leases back.
-    pub async fn finish(self) -> Left {
+    pub async fn finish(mut self) -> Left {
         let inner = self.lanes.inner();
         // Slots clone the sender when they open; without it no new one does any work, and the recorder ends with the last.
         lock(&inner.outcomes).take();
         self.tasks.close();
-        let unwritten = self.recorder.await.map_or(0, |Unwritten(count)| count);
+        while self.loops.join_next().await.is_some() {}
+        let unwritten = self.unwritten.await.map_or(0, |Unwritten(count)| count);
         self.tasks.wait().await;
         let leases = inner.take_leases();
         let mut left = Left { released: 0, lost: unwritten };
-        for chunk in leases.chunks(RELEASE_CHUNK) {
+        for (index, chunk) in leases.chunks(RELEASE_CHUNK).enumerate() {
             match deliveries::release(&inner.db, inner.owner, chunk).await {
-                Ok(_) => left.released += chunk.len(),
+                Ok(released) => left.released += usize::try_from(released).unwrap_or(chunk.len()),
                 Err(failure) => {
-                    warn!(error = %failure, leases = chunk.len(), "leases could not be given back; they end by themselves");
-                    left.lost += chunk.len();
+                    let kept = leases.len() - index * RELEASE_CHUNK;
+                    warn!(error = %failure, leases = kept, "leases could not be given back; they end by themselves");
+                    left.lost += kept;
+                    break;
                 }
             }
         }
@@ -140,6 +158,11 @@ impl Delivery {
         }
         left
     }
+}
+
+async fn endless(run: impl Future<Output = ()>) -> Result<(), Infallible> {
+    run.await;
+    Ok(())
 }
 
 /// Keeps endpoints current, the clock true, and forgets lanes that have nothing to do.

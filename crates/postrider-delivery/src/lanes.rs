@@ -119,6 +119,13 @@ impl Lanes {
         }
     }
 
+    /// How many deliveries are queued or were given up, and belong to this worker until their leases end.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let queued: usize = lock(&self.0.lanes).values().map(|lane| lane.queued()).sum();
+        queued + lock(&self.0.abandoned).len()
+    }
+
     /// Nothing is queued, in flight, being pulled or known to wait.
     #[must_use]
     pub fn are_quiet(&self) -> bool {

@@ -18,6 +18,9 @@ use super::DaemonOptions;
 use super::stages::{Stages, WORKER_VERSION};
 use super::watch::{self, Watched};
 
+/// After a hard stop, how long everything may take to end; a database that does not answer is left then.
+const HARD_LIMIT: Duration = Duration::from_secs(5);
+
 /// A registered worker whose stages run.
 pub(super) struct Session {
     incarnation: i64,
@@ -84,7 +87,7 @@ impl Session {
     }
 
     /// Runs until stopped, done, or lost.
-    pub(super) async fn run(mut self, options: &DaemonOptions, stop: &Stop) -> Ended {
+    pub(super) async fn run(self, options: &DaemonOptions, stop: &Stop) -> Ended {
         let knocked = [self.stages.endpoints_changed.clone(), self.stages.look_for_due.clone()];
         let watched =
             watch::run(&self.db, self.control.as_deref(), self.incarnation, &self.peers, &knocked);
@@ -111,22 +114,32 @@ impl Session {
     /// Lets what is in flight finish within the grace time, gives the rest back, and leaves the fleet.
     async fn finish(self, grace: Duration) -> Left {
         let Self { incarnation, db, control, stages, stop, peers: _ } = self;
-        let hard = async {
-            tokio::time::sleep(grace).await;
-            warn!("the grace time is over: abandoning what is in flight");
-            stop.request_hard();
-            std::future::pending::<()>().await;
+        let lanes = stages.lanes();
+        let limit = async {
+            if tokio::time::timeout(grace, stop.hard()).await.is_err() {
+                warn!("the grace time is over: abandoning what is in flight");
+                stop.request_hard();
+            }
+            tokio::time::sleep(HARD_LIMIT).await;
+        };
+        let tidy = async {
+            let left = stages.finish().await;
+            // Leases are given back: leave the fleet, so that nobody has to find us dead. If that fails, they do.
+            if left.lost == 0
+                && let Err(failure) = workers::forget(&db, incarnation).await
+            {
+                warn!(error = %failure, "could not leave the fleet; the others will notice");
+            }
+            left
         };
         let left = tokio::select! {
-            left = stages.finish() => left,
-            () = hard => unreachable!("waits for ever after the hard stop"),
+            left = tidy => left,
+            () = limit => {
+                let lost = lanes.map_or(0, |lanes| lanes.held());
+                warn!(lost, "the database does not answer: leaving without it");
+                Left { released: 0, lost }
+            }
         };
-        // Leases are given back: leave the fleet, so that nobody has to find us dead. If that fails, they do.
-        if left.lost == 0
-            && let Err(failure) = workers::forget(&db, incarnation).await
-        {
-            warn!(error = %failure, "could not leave the fleet; the others will notice");
-        }
         drop(control);
         db.close();
         left
@@ -145,10 +158,16 @@ async fn register(
     db: &Db,
     control: Option<&Control>,
 ) -> Result<i64, StoreError> {
-    let incarnation = workers::next(db).await?;
+    let mut incarnation = workers::next(db).await?;
     let liveness = match control {
-        Some(control) if control.try_lock(Lock::incarnation(incarnation)).await? => Liveness::Lock,
-        _ => Liveness::Heartbeat,
+        Some(control) => {
+            // Free, unless somebody plays with our locks by hand.
+            while !control.try_lock(Lock::incarnation(incarnation)).await? {
+                incarnation = workers::next(db).await?;
+            }
+            Liveness::Lock
+        }
+        None => Liveness::Heartbeat,
     };
     let roles: Vec<&str> = options.config.worker.roles.iter().map(|role| role.as_str()).collect();
     // Shown by `status`: a worker that sends to this machine should not go unnoticed.

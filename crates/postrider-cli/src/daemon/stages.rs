@@ -70,7 +70,7 @@ impl Stages {
                 clock,
                 delivery_options,
                 metrics.clone(),
-                stop,
+                tasks.beside(),
             ))
         } else {
             None
@@ -117,9 +117,12 @@ impl Stages {
     }
 
     /// Waits until a stage ends, which it must not before it is stopped; never returns otherwise.
-    pub(super) async fn lost_one(&mut self) -> &'static str {
-        match self.tasks.join_next().await {
-            Some(ended) => ended.name,
+    pub(super) async fn lost_one(&self) -> &'static str {
+        // The lost one asks the others to stop.
+        self.tasks.stop().soft().await;
+        let lost = self.tasks.health().lost();
+        match lost.first() {
+            Some(name) => name,
             None => std::future::pending().await,
         }
     }

@@ -66,3 +66,41 @@ async fn run_works_without_a_database_of_ones_own() {
     cli.run(&["events", "show", "kept"]).await.exits(0);
     assert!(cli.run(&["status"]).await.exits(0).out.contains("embedded in"));
 }
+
+/// Backends that are stopped as by a debugger; they go on when the test ends, however that is.
+struct Frozen(Vec<String>);
+
+impl Frozen {
+    fn signal(&self, signal: &str) {
+        let sent = std::process::Command::new("kill").arg(signal).args(&self.0).status();
+        assert!(sent.expect("kill can be started").success());
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.signal("-CONT");
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_a_worker_whose_database_does_not_answer() {
+    let db = TestDb::new().await;
+    let client = db.client().await;
+    let cli = Cli::at(&db);
+    let args = ["run", "--dev", "--admin-listen", "off"];
+    let daemon = cli.start(&args);
+    let asleep = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1886352244 AND mode = 'ExclusiveLock' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    while client.query_one(asleep, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let backends = "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let frozen = client.query(backends, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    let frozen = Frozen(frozen);
+    frozen.signal("-STOP");
+    terminate(&daemon);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    terminate(&daemon);
+    let ended = tokio::time::timeout(Duration::from_secs(15), finished(daemon, &args)).await;
+    ended.expect("the hard stop does not wait for the database").says("does not answer");
+}

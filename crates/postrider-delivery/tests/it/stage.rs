@@ -11,7 +11,7 @@ use postrider_core::signing::Secret;
 use postrider_delivery::{Delivery, DeliveryOptions, Lanes, TargetPolicy};
 use postrider_destinations::{Client, ClientConfig};
 use postrider_fanout::{FanOut, FanOutOptions, HandOff, Limits, NoHandOff};
-use postrider_runtime::{Metrics, Stop, Wake};
+use postrider_runtime::{Metrics, Stop, Tasks, Wake};
 use postrider_store::clock::DbClock;
 use postrider_store::deliveries::LeasedDelivery;
 use postrider_store::{Connect, Db, Mode};
@@ -158,8 +158,9 @@ impl Stage {
             ..ClientConfig::default()
         })
         .unwrap();
+        let loops = Tasks::new(stop.clone());
         let delivery =
-            Delivery::start(self.pool.clone(), client, clock, options, metrics.clone(), &stop);
+            Delivery::start(self.pool.clone(), client, clock, options, metrics.clone(), loops);
         let fan_out = FanOut::new(
             self.pool.clone(),
             Arc::new(TestLanes(delivery.lanes())),

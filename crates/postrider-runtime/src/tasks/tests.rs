@@ -28,6 +28,21 @@ async fn tasks_that_stop_when_asked_are_fine() {
 }
 
 #[tokio::test]
+async fn a_task_lost_in_a_set_beside_stops_both_and_shows_in_one_health() {
+    let stop = Stop::new();
+    let mut tasks = Tasks::new(stop.clone());
+    tasks.spawn("fanout", until_stopped(stop.clone()));
+    let mut beside = tasks.beside();
+    beside.spawn("recorder", async {
+        if true { panic!("a payload tripped it") } else { Ok::<(), Infallible>(()) }
+    });
+    let ended = tasks.join_next().await.map(|ended| ended.name);
+    assert_eq!(ended, Some("fanout"), "it was asked to stop");
+    assert_eq!(tasks.health().lost(), ["recorder"]);
+    assert!(beside.join_next().await.is_some_and(|ended| !ended.end.is_good()));
+}
+
+#[tokio::test]
 async fn a_panic_stops_the_others_and_is_reported_by_name() {
     let stop = Stop::new();
     let mut tasks = Tasks::new(stop.clone());
