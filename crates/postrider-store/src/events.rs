@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::endpoints::{Route, TenantRoutes};
 use crate::statement::{
-    DELIVERIES_INSERT, DELIVERIES_KEPT, ENDPOINTS_ROUTES, EVENTS_ANY_PENDING, EVENTS_CLAIM,
+    DELIVERIES_INSERT, DELIVERIES_KEPT, ENDPOINTS_ROUTES, EVENTS_ANY_DUE, EVENTS_CLAIM,
     EVENTS_DONE, EVENTS_FAIL, EVENTS_POSTPONE, EVENTS_TRY,
 };
 use crate::{Db, Session, StoreError};
@@ -226,12 +226,12 @@ impl Claim {
     }
 }
 
-/// Whether no event waits to be fanned out.
+/// Whether no event is due to be fanned out; one that was put off is not.
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn none_pending(db: &Db) -> Result<bool, StoreError> {
-    Ok(db.session().await?.query(&EVENTS_ANY_PENDING, &[]).await?.is_empty())
+pub async fn none_due(db: &Db) -> Result<bool, StoreError> {
+    Ok(db.session().await?.query(&EVENTS_ANY_DUE, &[]).await?.is_empty())
 }
 
 /// Counts a try of an event, committed before the work, so that a crash counts.

@@ -80,7 +80,7 @@ statements! {
     ENDPOINTS_BY_ID = "endpoints/by_id" (UUID);
     ENDPOINTS_ROUTES = "endpoints/routes" (TEXT);
     ENDPOINTS_VERSIONS = "endpoints/versions" (TEXT_ARRAY);
-    EVENTS_ANY_PENDING = "events/any_pending" ();
+    EVENTS_ANY_DUE = "events/any_due" ();
     EVENTS_CLAIM = "events/claim" (INT8, INT8);
     EVENTS_DONE = "events/done" (INT8_ARRAY);
     EVENTS_FAIL = "events/fail" (INT8_ARRAY, TEXT, TEXT);

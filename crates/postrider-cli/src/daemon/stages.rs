@@ -132,12 +132,12 @@ impl Stages {
         self.lanes.clone()
     }
 
-    /// Waits until no event is pending, nothing is due and nothing is in flight.
+    /// Waits until no event and no delivery is due, and nothing is in flight.
     pub(super) async fn drained(lanes: Option<Lanes>, db: &Db) {
         loop {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let quiet = lanes.as_ref().is_none_or(Lanes::are_quiet);
-            if !quiet || !events::none_pending(db).await.unwrap_or(false) {
+            if !quiet || !events::none_due(db).await.unwrap_or(false) {
                 continue;
             }
             let due_now = |found: Vec<(_, Duration)>| found.iter().any(|(_, wait)| wait.is_zero());

@@ -32,6 +32,15 @@ async fn run_once_delivers_what_is_there_and_ends() {
 }
 
 #[tokio::test]
+async fn run_once_does_not_wait_for_an_event_that_was_put_off() {
+    let db = TestDb::new().await;
+    let cli = Cli::at(&db);
+    cli.run(&["events", "publish", "order.paid"]).await.exits(0);
+    db.execute("UPDATE postrider.webhook_events_pending SET next_attempt_at = clock_timestamp() + interval '1 hour'").await;
+    cli.run(&["run", "--once", "--dev", "--admin-listen", "off"]).await.exits(0);
+}
+
+#[tokio::test]
 async fn without_dev_nothing_is_sent_to_this_machine() {
     let db = TestDb::new().await;
     let receiver = Receiver::start().await;

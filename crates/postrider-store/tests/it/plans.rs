@@ -25,7 +25,7 @@ const HOT: &[&str] = &[
     "endpoints/by_id",
     "endpoints/routes",
     "endpoints/versions",
-    "events/any_pending",
+    "events/any_due",
     "events/claim",
     "events/done",
     "events/fail",
