@@ -1,9 +1,9 @@
 //! Where a claim starts to look. Normally at the beginning: the queue is a few pages.
 //!
 //! An old snapshot elsewhere in the cluster keeps deleted queue entries from being vacuumed, and every claim would walk over
-//! them again. Once a scan is found to be that slow, claims start from a mark that lags 10 s behind what was claimed;
+//! them again. Once scans are found to be that slow, claims start from a mark that lags 10 s behind what was claimed;
 //! a full scan, which finds what committed late below the mark, follows at a hundred times its own cost, until full
-//! scans are cheap again.
+//! scans are cheap again. One slow scan alone proves nothing: a new connection or a busy moment makes one too.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -13,20 +13,24 @@ const SLOW: Duration = Duration::from_millis(5);
 /// What a claimed row may cost before the scan around it counts as slow.
 const PER_ROW: Duration = Duration::from_micros(100);
 const FULL_SCAN_FACTOR: u32 = 100;
+/// Nobody who committed late waits longer for a full scan, whatever it costs.
+const MOST_FULL_WAIT: Duration = Duration::from_secs(60);
 
 /// The lagging mark.
 #[derive(Debug, Default)]
 pub(crate) struct Mark {
     /// Highest claimed `seq` by the time of the claim, a second apart, not older than needed.
     claimed: VecDeque<(Instant, i64)>,
-    lagging: bool,
+    /// What the last full scan cost, if it was slow.
+    slow: Option<Duration>,
+    /// When the next full scan is due, if the mark is in use.
     next_full: Option<Instant>,
 }
 
 impl Mark {
     /// The `seq` after which the next claim looks; 0 for a full scan.
     pub(crate) fn after(&self, now: Instant) -> i64 {
-        if !self.lagging || self.next_full.is_none_or(|at| now >= at) {
+        if self.next_full.is_none_or(|at| now >= at) {
             return 0;
         }
         self.claimed
@@ -59,8 +63,11 @@ impl Mark {
         }
         if after == 0 {
             let rows = u32::try_from(rows).unwrap_or(u32::MAX);
-            self.lagging = cost > SLOW + PER_ROW.saturating_mul(rows);
-            self.next_full = self.lagging.then(|| now + cost.saturating_mul(FULL_SCAN_FACTOR));
+            let slow = (cost > SLOW + PER_ROW.saturating_mul(rows)).then_some(cost);
+            self.next_full = slow.zip(self.slow).map(|(this, last)| {
+                now + this.min(last).saturating_mul(FULL_SCAN_FACTOR).min(MOST_FULL_WAIT)
+            });
+            self.slow = slow;
         }
     }
 }
@@ -77,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_scan_makes_the_mark_lag_ten_seconds_behind() {
+    fn slow_scans_make_the_mark_lag_ten_seconds_behind() {
         let (mut mark, start) = (Mark::default(), Instant::now());
         for second in 0..30u64 {
             let seq = i64::try_from(second).expect("small") * 1000 + 1;
@@ -90,6 +97,8 @@ mod tests {
             );
         }
         let now = start + Duration::from_secs(30);
+        mark.note(now, 0, 0, None, Duration::from_secs(3));
+        assert_eq!(mark.after(now), 0, "one slow scan alone proves nothing");
         mark.note(now, 0, 0, None, Duration::from_millis(50));
         assert_eq!(mark.after(now), 20_001, "what was claimed ten seconds ago");
         assert_eq!(
@@ -102,8 +111,21 @@ mod tests {
     #[test]
     fn a_cheap_full_scan_ends_the_lag() {
         let (mut mark, now) = (Mark::default(), Instant::now());
+        mark.note(now, 0, 1, Some(7), Duration::from_millis(50));
+        let now = now + LAG;
         mark.note(now, 0, 0, None, Duration::from_millis(50));
+        assert_eq!(mark.after(now), 7);
         mark.note(now, 0, 0, None, Duration::from_micros(300));
         assert_eq!(mark.after(now), 0);
+    }
+
+    #[test]
+    fn no_scan_is_so_slow_that_a_late_committer_waits_for_ever() {
+        let (mut mark, now) = (Mark::default(), Instant::now());
+        mark.note(now, 0, 1, Some(7), Duration::from_secs(20));
+        let now = now + LAG;
+        mark.note(now, 0, 0, None, Duration::from_secs(20));
+        assert_eq!(mark.after(now + MOST_FULL_WAIT - Duration::from_millis(1)), 7);
+        assert_eq!(mark.after(now + MOST_FULL_WAIT), 0);
     }
 }
