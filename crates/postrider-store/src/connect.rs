@@ -7,10 +7,18 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+use tokio_postgres::Socket;
 use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::StoreError;
+
+/// What connecting to one host may take, with TLS and everything.
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
+
+type Connection =
+    tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 /// How to reach one database. Cheap to clone; its `Debug` never shows the password.
 #[derive(Clone)]
@@ -83,6 +91,19 @@ impl Connect {
             && self.config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if name != "localhost" && name != "127.0.0.1" && name != "::1"))
     }
 
+    /// A connection and its driver. The time-out covers the handshake too: a port may accept and then say nothing.
+    pub(crate) async fn open(
+        &self,
+        doing: &'static str,
+    ) -> Result<(tokio_postgres::Client, Connection), StoreError> {
+        let hosts = u32::try_from(self.config.get_hosts().len()).unwrap_or(1).max(1);
+        let limit = HANDSHAKE.saturating_mul(hosts);
+        tokio::time::timeout(limit, self.config.connect(self.tls.clone()))
+            .await
+            .map_err(|_| StoreError::silence(doing, limit))?
+            .map_err(|error| StoreError::new(doing, error))
+    }
+
     pub(crate) fn config(&self) -> &tokio_postgres::Config {
         &self.config
     }
@@ -96,11 +117,7 @@ impl Connect {
     /// # Errors
     /// When the server cannot be reached or refuses us.
     pub async fn client(&self) -> Result<tokio_postgres::Client, StoreError> {
-        let (client, connection) = self
-            .config
-            .connect(self.tls.clone())
-            .await
-            .map_err(|error| StoreError::new("connecting to the database", error))?;
+        let (client, connection) = self.open("connecting to the database").await?;
         // The task ends when the client is dropped or the server goes away; its error reaches the client's next call.
         #[expect(
             clippy::disallowed_methods,

@@ -24,6 +24,8 @@ pub const EVENTS_CHANNEL: &str = "webhook_events_new";
 /// Every change of an endpoint or its secrets knocks here, and who makes a delivery due by hand.
 pub const ENDPOINTS_CHANNEL: &str = "webhook_endpoints_changed";
 const CANARY_CHANNEL: &str = "webhook_canary";
+/// Every worker hears the canaries of all, and many may start at once.
+const CANARIES: usize = 256;
 
 /// Session settings of the control connection; nothing it does is slow.
 const SETTINGS: &str = "SET search_path = pg_catalog, pg_temp; SET statement_timeout = '5s'; SET timezone = 'UTC'; SET idle_in_transaction_session_timeout = '10s'";
@@ -65,14 +67,10 @@ impl Control {
     /// When the server cannot be reached or refuses us.
     pub async fn open(connect: &Connect, db: &Db) -> Result<Option<Self>, StoreError> {
         const DOING: &str = "opening the control session";
-        let (client, mut connection) = connect
-            .config()
-            .connect(connect.tls().clone())
-            .await
-            .map_err(|error| StoreError::new(DOING, error))?;
+        let (client, mut connection) = connect.open(DOING).await?;
         let (events, endpoints, lost) =
             (Arc::new(Notify::new()), Arc::new(Notify::new()), CancellationToken::new());
-        let (canary_in, canaries) = mpsc::channel(4);
+        let (canary_in, canaries) = mpsc::channel(CANARIES);
         let (knock_events, knock_endpoints, gone) =
             (Arc::clone(&events), Arc::clone(&endpoints), lost.clone());
         #[expect(
@@ -168,9 +166,10 @@ impl Control {
     /// # Errors
     /// When there is none within two seconds.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        tokio::time::timeout(Duration::from_secs(2), ask(&self.client, &CONTROL_INSTALLATION, &[]))
+        const LIMIT: Duration = Duration::from_secs(2);
+        tokio::time::timeout(LIMIT, ask(&self.client, &CONTROL_INSTALLATION, &[]))
             .await
-            .map_err(|_| StoreError::other("checking the control session", "no answer within 2 s"))?
+            .map_err(|_| StoreError::silence("checking the control session", LIMIT))?
             .map(drop)
     }
 

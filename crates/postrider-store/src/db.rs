@@ -4,12 +4,13 @@
 //! survives the transaction, so each one carries its settings with `SET LOCAL` and statements are unnamed.
 
 use deadpool_postgres::{
-    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
 };
 use futures_util::future::try_join3;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+use crate::connect::HANDSHAKE;
 use crate::{Connect, Statement, StoreError};
 
 /// Parameters of a statement.
@@ -80,7 +81,10 @@ impl Db {
             connect.tls().clone(),
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
-        let mut builder = Pool::builder(manager).max_size(size.max(1));
+        let mut builder = Pool::builder(manager)
+            .max_size(size.max(1))
+            .runtime(Runtime::Tokio1)
+            .create_timeout(Some(HANDSHAKE));
         if mode == Mode::Direct {
             let settings = session_settings();
             builder = builder.post_create(Hook::async_fn(move |client, _| {
@@ -306,7 +310,10 @@ impl Session {
     fn begin_text(&self) -> String {
         match self.mode {
             Mode::Direct => "BEGIN".to_owned(),
-            Mode::Pooled => format!("BEGIN;{}", settings("LOCAL")),
+            // A default for transactions comes too late for the one that sets it.
+            Mode::Pooled => {
+                format!("BEGIN ISOLATION LEVEL READ COMMITTED;{}", settings("LOCAL"))
+            }
         }
     }
 

@@ -58,8 +58,9 @@ pub async fn pull(
     let mut session = db.session().await?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let leased_at = Instant::now();
-    let rows =
-        session.query(&DELIVERIES_PULL, &[&endpoint.0, &limit, &owner, &seconds(lease)]).await?;
+    let rows = session
+        .query(&DELIVERIES_PULL, &[&endpoint.0, &limit, &owner, &whole_seconds(lease)])
+        .await?;
     Ok(rows
         .iter()
         .map(|row| LeasedDelivery {
@@ -356,8 +357,9 @@ fn from_now(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO)
 }
 
-fn seconds(duration: Duration) -> i32 {
-    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
+/// Rounded up: a lease in its row never ends before the one that its owner reckons with.
+pub(crate) fn whole_seconds(lease: Duration) -> i32 {
+    i32::try_from(lease.as_millis().div_ceil(1000)).unwrap_or(i32::MAX)
 }
 
 fn millis(duration: Duration) -> i32 {

@@ -1,6 +1,7 @@
 //! One error type: what we were doing, what came back, and what a caller may do about it.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
@@ -19,6 +20,8 @@ enum Cause {
     Postgres(#[from] tokio_postgres::Error),
     #[error(transparent)]
     Pool(#[from] deadpool_postgres::PoolError),
+    #[error("no answer within {0:?}")]
+    Silence(Duration),
     #[error("{0}")]
     Other(String),
 }
@@ -59,6 +62,11 @@ impl StoreError {
         Self::new(doing, error)
     }
 
+    /// The server can be reached and says nothing.
+    pub(crate) fn silence(doing: &'static str, limit: Duration) -> Self {
+        Self { doing, source: Cause::Silence(limit) }
+    }
+
     /// What a caller may do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -66,7 +74,7 @@ impl StoreError {
             Cause::Postgres(error) | Cause::Pool(deadpool_postgres::PoolError::Backend(error)) => {
                 error
             }
-            Cause::Pool(_) => return ErrorKind::Unavailable,
+            Cause::Pool(_) | Cause::Silence(_) => return ErrorKind::Unavailable,
             Cause::Other(_) => return ErrorKind::Other,
         };
         let Some(code) = error.code() else { return ErrorKind::Unavailable };

@@ -11,6 +11,7 @@ use postrider_core::ids::{DeliveryId, EndpointId};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use crate::deliveries::whole_seconds;
 use crate::endpoints::{Route, TenantRoutes};
 use crate::statement::{
     DELIVERIES_INSERT, DELIVERIES_KEPT, ENDPOINTS_ROUTES, EVENTS_ANY_DUE, EVENTS_CLAIM,
@@ -150,7 +151,7 @@ impl Claim {
         deliveries.distinct = deliveries.endpoints.clone();
         deliveries.distinct.sort_unstable();
         deliveries.distinct.dedup();
-        let lease = i32::try_from(lease.as_secs()).unwrap_or(i32::MAX);
+        let lease = whole_seconds(lease);
         let d = &deliveries;
         for statement in [&DELIVERIES_INSERT, &EVENTS_DONE] {
             session.prepare(statement).await?;

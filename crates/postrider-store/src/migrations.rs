@@ -70,12 +70,12 @@ pub async fn up(client: &mut Client) -> Result<Vec<String>, StoreError> {
         Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
     }
     .await;
-    // The lock goes with the session too, so a failed unlock loses nothing.
-    client
-        .batch_execute("SELECT pg_advisory_unlock(1886352247, 0); RESET lock_timeout")
-        .await
-        .map_err(pg)?;
-    applied
+    // The lock goes with the session too, so a failed unlock loses nothing; why the migration failed is worth more.
+    let unlocked =
+        client.batch_execute("SELECT pg_advisory_unlock(1886352247, 0); RESET lock_timeout").await;
+    let applied = applied?;
+    unlocked.map_err(pg)?;
+    Ok(applied)
 }
 
 /// How the database's schema stands to this binary.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::deliveries::whole_seconds;
 use crate::statement::{
     WORKERS_CONDEMN, WORKERS_DEAD, WORKERS_FORGET, WORKERS_HEARTBEAT, WORKERS_NEXT, WORKERS_PEERS,
     WORKERS_REGISTER, WORKERS_RELEASE_LEASES,
@@ -190,8 +191,4 @@ pub async fn bury(
     };
     session.commit().await?;
     Ok(burial)
-}
-
-fn whole_seconds(duration: Duration) -> i32 {
-    i32::try_from(duration.as_secs_f64().ceil() as i64).unwrap_or(i32::MAX)
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use postrider_runtime::Wake;
 use postrider_store::control::Control;
 use postrider_store::{Db, workers};
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 /// A worker without a lock is judged dead when it said nothing for this long.
@@ -14,6 +15,8 @@ pub(super) const HEARTBEAT_GRACE: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_secs(1);
 const CANARY_EVERY: Duration = Duration::from_secs(30);
+/// The canary and the count of peers wait no longer for a connection of the pool: the next look at the session matters more.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why watching ended.
 pub(super) enum Watched {
@@ -59,13 +62,14 @@ async fn liveness(db: &Db, control: &Control, incarnation: i64, peers: &AtomicUs
         count_peers(db, incarnation, peers).await;
         if Instant::now() >= canary_at {
             canary_at = Instant::now() + CANARY_EVERY;
-            match control.canary(db).await {
-                Ok(true) => {}
-                Ok(false) => {
+            match timeout(PATIENCE, control.canary(db)).await {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => {
                     warn!("the canary was not heard: LISTEN does not work any more");
                     return Watched::Lost;
                 }
-                Err(failure) => debug!(error = %failure, "the canary could not be sent"),
+                Ok(Err(failure)) => debug!(error = %failure, "the canary could not be sent"),
+                Err(_) => debug!("the canary could not be sent in time"),
             }
         }
     }
@@ -75,18 +79,22 @@ async fn heartbeat(db: &Db, incarnation: i64, peers: &AtomicUsize) -> Watched {
     let mut heard = Instant::now();
     loop {
         tokio::time::sleep(EVERY).await;
-        match workers::heartbeat(db, incarnation).await {
-            Ok(true) => heard = Instant::now(),
-            Ok(false) => {
+        let written =
+            timeout(SILENCE.saturating_sub(heard.elapsed()), workers::heartbeat(db, incarnation));
+        match written.await {
+            Ok(Ok(true)) => heard = Instant::now(),
+            Ok(Ok(false)) => {
                 warn!("this worker was judged dead by another one");
                 return Watched::Lost;
             }
-            Err(failure) => {
-                warn!(error = %failure, "the heartbeat could not be written");
-                if heard.elapsed() >= SILENCE {
-                    return Watched::Lost;
-                }
-            }
+            Ok(Err(failure)) => warn!(error = %failure, "the heartbeat could not be written"),
+            Err(_) => {}
+        }
+        if heard.elapsed() >= SILENCE {
+            warn!(
+                "no heartbeat could be written for {SILENCE:?}: the others will take us for dead"
+            );
+            return Watched::Lost;
         }
         count_peers(db, incarnation, peers).await;
     }
@@ -94,7 +102,7 @@ async fn heartbeat(db: &Db, incarnation: i64, peers: &AtomicUsize) -> Watched {
 
 async fn count_peers(db: &Db, incarnation: i64, peers: &AtomicUsize) {
     // Only a hint for waking peers early; they poll anyway.
-    if let Ok(count) = workers::peers(db, incarnation).await {
+    if let Ok(Ok(count)) = timeout(PATIENCE, workers::peers(db, incarnation)).await {
         peers.store(count, Ordering::Relaxed);
     }
 }
