@@ -24,6 +24,8 @@ pub const EVENTS_CHANNEL: &str = "webhook_events_new";
 /// Every change of an endpoint or its secrets knocks here, and who makes a delivery due by hand.
 pub const ENDPOINTS_CHANNEL: &str = "webhook_endpoints_changed";
 const CANARY_CHANNEL: &str = "webhook_canary";
+/// How often a worker that starts sends its canary before it believes that LISTEN does not work.
+const CANARY_TRIES: usize = 3;
 /// Every worker hears the canaries of all, and many may start at once.
 const CANARIES: usize = 256;
 
@@ -95,7 +97,12 @@ impl Control {
         client.batch_execute(&format!("LISTEN {CANARY_CHANNEL}")).await.map_err(pg)?;
         let canaries = tokio::sync::Mutex::new(canaries);
         let control = Self { client, events, endpoints, canaries, lost };
-        if !control.canary(db).await? {
+        // A machine that stands still for a second must not leave this worker polling for its whole life.
+        let mut heard = false;
+        for _ in 0..CANARY_TRIES {
+            heard = heard || control.canary(db).await?;
+        }
+        if !heard {
             return Ok(None);
         }
         let settle = format!("{SETTINGS}; LISTEN {EVENTS_CHANNEL}; LISTEN {ENDPOINTS_CHANNEL}");
