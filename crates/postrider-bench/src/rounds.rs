@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Run, Section, Sizes};
 use crate::backlog::Backlog;
@@ -32,12 +33,23 @@ const WARM_UP: Duration = Duration::from_millis(300);
 pub(crate) async fn measure(run: &Run) -> Result<Report> {
     let load_before = machine::load();
     let site = Site::open(run).await?;
-    let facts = machine::facts(&site, run, load_before).await?;
-    let measured = Rounds::new(&site, run).await?.all(facts).await;
+    let measured = tokio::select! {
+        measured = Rounds::all(&site, run, load_before) => measured,
+        interrupted = interrupted() => interrupted.and_then(|signal| bail!("ended by {signal}")),
+    };
     let closed = site.close().await;
     let report = measured?;
     closed?;
     Ok(report)
+}
+
+/// Waits for somebody to end the run; the server must not outlive it.
+async fn interrupted() -> Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.map(|()| "SIGINT").context("waiting for Ctrl-C"),
+        _ = terminate.recv() => Ok("SIGTERM"),
+    }
 }
 
 struct Rounds<'a> {
@@ -72,7 +84,14 @@ impl<'a> Rounds<'a> {
         })
     }
 
-    async fn all(mut self, mut machine: Machine) -> Result<Report> {
+    async fn all(site: &'a Site, run: &'a Run, load_before: f64) -> Result<Report> {
+        site.prepare().await?;
+        let machine = machine::facts(site, run, load_before).await?;
+        let mut rounds = Self::new(site, run).await?;
+        rounds.measure(machine).await
+    }
+
+    async fn measure(&mut self, mut machine: Machine) -> Result<Report> {
         let since = Since::now(self.site, &self.sink)?;
         let limits = self.run.wants(Section::Limit) || self.run.wants(Section::Drain);
         if limits {

@@ -38,7 +38,7 @@ pub(crate) struct Database {
 }
 
 impl Site {
-    /// Makes the folder, starts the server and migrates the template.
+    /// Makes the folder and starts the server. From then on it takes [`Site::close`] to end both.
     pub(crate) async fn open(run: &Run) -> Result<Self> {
         let program = program(run.postrider.as_deref())?;
         let parent = run.dir.clone().unwrap_or_else(std::env::temp_dir);
@@ -50,11 +50,15 @@ impl Site {
         let server = postrider_embedded_pg::start(options).await.context("starting PostgreSQL")?;
         let master_key = generate_master_key(&rand::random());
         let keys = KeyRing::from_master_keys(&[&master_key])?;
-        let site = Self { folder, server, program, master_key, keys, made: AtomicU32::new(0) };
-        site.copy("template1", TEMPLATE).await?;
-        let template = site.named(TEMPLATE)?;
+        Ok(Self { folder, server, program, master_key, keys, made: AtomicU32::new(0) })
+    }
+
+    /// Makes the template that all databases are copied from.
+    pub(crate) async fn prepare(&self) -> Result<()> {
+        self.copy("template1", TEMPLATE).await?;
+        let template = self.named(TEMPLATE)?;
         migrations::up(&mut template.connect.client().await?).await?;
-        Ok(site)
+        Ok(())
     }
 
     /// Ends the server and removes the folder.
