@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::kit::{Ground, Lines, Proof};
 
@@ -61,11 +62,10 @@ pub(crate) struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let ended = match Cli::parse().command {
-        Command::MainJob(options) => prove("main-job", main_job::LINES, options).await,
-        Command::Publisher(options) => child::publisher::run(options).await.map(|()| true),
-        Command::Sink(options) => child::sink::run(options).await.map(|()| true),
-        Command::Gaps(options) => child::gaps::run(options).await.map(|()| true),
+    let ended = tokio::select! {
+        ended = obey(Cli::parse().command) => ended,
+        // What is dropped here ends what it started: workers, servers, mounts.
+        () = interrupted() => Err(anyhow::anyhow!("interrupted")),
     };
     match ended {
         Ok(true) => ExitCode::SUCCESS,
@@ -74,6 +74,26 @@ async fn main() -> ExitCode {
             eprintln!("prove: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn obey(command: Command) -> anyhow::Result<bool> {
+    match command {
+        Command::MainJob(options) => prove("main-job", main_job::LINES, options).await,
+        Command::Publisher(options) => child::publisher::run(options).await.map(|()| true),
+        Command::Sink(options) => child::sink::run(options).await.map(|()| true),
+        Command::Gaps(options) => child::gaps::run(options).await.map(|()| true),
+    }
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn interrupted() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
     }
 }
 

@@ -96,11 +96,19 @@ impl Server {
     }
 }
 
-/// A line that fails must not leave a server behind.
+/// A line that fails, or is interrupted while the server starts, must not leave it behind.
 impl Drop for Server {
     fn drop(&mut self) {
-        for pid in self.processes() {
+        for pid in self.processes().into_iter().chain(postmaster_of(&self.cluster())) {
             let _ = signal(pid, Signal::KILL);
         }
     }
+}
+
+/// The process that the cluster's pid file names, if it runs this cluster: a file that a crash left may name a stranger.
+fn postmaster_of(cluster: &Path) -> Option<u32> {
+    let file = std::fs::read_to_string(cluster.join("postmaster.pid")).ok()?;
+    let pid: u32 = file.lines().next()?.trim().parse().ok()?;
+    let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+    command.split('\0').any(|word| Path::new(word) == cluster).then_some(pid)
 }

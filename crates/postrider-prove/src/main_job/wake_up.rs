@@ -94,9 +94,16 @@ async fn idle(
         ),
         format!("all ≤ {SLOWEST} ms, p50 ≤ {MEDIAN} ms, fallback poll at {}", FALLBACK.1),
         json!({ "publishes": rows.len(), "connections": connections, "unclaimed": unclaimed, "p50_ms": p50, "p99_ms": p99,
-                "slowest_ms": slowest, "notifications": notifications, "mean_gap_us": gap, "seed": SEED }),
+                "slowest_ms": slowest, "notifications": notifications, "mean_gap_us": gap, "seed": SEED,
+                "load": load() }),
     );
     Ok(())
+}
+
+/// The load of the machine in the last minute: what else it did counts too.
+fn load() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split(' ').next()?.parse().ok()
 }
 
 /// Runs a process that publishes, to its end.
