@@ -14,7 +14,7 @@ mod worker;
 
 pub(crate) use dice::Dice;
 pub(crate) use ground::{Ground, note};
-pub(crate) use installation::{Installation, Ran, run};
+pub(crate) use installation::{Installation, Ran, exit_text, run};
 pub(crate) use lines::Lines;
 pub(crate) use listener::Listener;
 pub(crate) use process::free_port;

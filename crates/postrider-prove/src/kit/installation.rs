@@ -114,9 +114,9 @@ impl Installation {
         let ran = self.run(arguments).await?;
         if ran.exit != Some(0) {
             bail!(
-                "postrider {} ended with {:?}: {}",
+                "postrider {} ended with {}: {}",
                 arguments.join(" "),
-                ran.exit,
+                exit_text(ran.exit),
                 ran.err.trim()
             );
         }
@@ -204,6 +204,11 @@ impl Ran {
     pub(crate) fn first_line(&self) -> &str {
         self.err.lines().next().unwrap_or_default()
     }
+}
+
+/// An exit code for people.
+pub(crate) fn exit_text(exit: Option<i32>) -> String {
+    exit.map_or("by a signal".to_owned(), |code| code.to_string())
 }
 
 /// Runs any command to its end, within the limit of a command.

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::process::Command;
 
 use self::user::{Executed, User};
-use crate::kit::{Ground, Lines, note};
+use crate::kit::{Ground, Lines, exit_text, note};
 
 /// What `./quickstart --once` must show.
 const SHOWN: [(&str, &str); 4] = [
@@ -97,9 +97,9 @@ async fn quickstart(
         ran.exit == Some(0) && missing.is_empty(),
         name,
         format!(
-            "as {} exit {:?} after {} s, the build included; {}",
+            "as {} exit {} after {} s, the build included; {}",
             user.name(),
-            ran.exit,
+            exit_text(ran.exit),
             ran.took.as_secs(),
             shown(&missing)
         ),
@@ -135,9 +135,9 @@ async fn tests(
         ran.exit == Some(0) && ran.took < TESTS_TARGET,
         name,
         format!(
-            "as {} exit {:?} after {}:{:02} minutes; {}",
+            "as {} exit {} after {}:{:02} minutes; {}",
             user.name(),
-            ran.exit,
+            exit_text(ran.exit),
             ran.took.as_secs() / 60,
             ran.took.as_secs() % 60,
             summary.join(", ")
@@ -184,7 +184,7 @@ async fn without_postgresql(
     let wrong: Vec<String> = messages
         .iter()
         .filter(|(_, ran)| !good(ran))
-        .map(|(what, ran)| format!("{what}: exit {:?}, {:?}", ran.exit, ran.last_line()))
+        .map(|(what, ran)| format!("{what}: exit {}, {:?}", exit_text(ran.exit), ran.last_line()))
         .collect();
     lines.put(
         wrong.is_empty(),
@@ -201,8 +201,8 @@ async fn without_postgresql(
         ran.exit == Some(0) && missing.is_empty() && with_wheel,
         &format!("{name}.wheel"),
         format!(
-            "exit {:?} after {} s; the wheel was installed: {with_wheel}; {}",
-            ran.exit,
+            "exit {} after {} s; the wheel was installed: {with_wheel}; {}",
+            exit_text(ran.exit),
             ran.took.as_secs(),
             shown(&missing)
         ),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::kit::{Ground, Installation, Lines, Ran, free_port};
+use crate::kit::{Ground, Installation, Lines, Ran, exit_text, free_port};
 
 /// The database cannot be reached, or cannot be used now.
 const UNAVAILABLE: i32 = 69;
@@ -123,9 +123,9 @@ fn put(lines: &mut Lines, cases: &[Case]) {
         .filter_map(|case| {
             let why = case.why_not()?;
             Some(format!(
-                "{}: {why}: exit {:?}, {:?}",
+                "{}: {why}: exit {}, {:?}",
                 case.name,
-                case.ran.exit,
+                exit_text(case.ran.exit),
                 case.ran.first_line()
             ))
         })

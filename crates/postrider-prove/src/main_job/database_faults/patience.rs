@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::kit::{Ground, Installation, Lines, Sink, Worker, free_port};
+use crate::kit::{Ground, Installation, Lines, Sink, Worker, exit_text, free_port};
 
 const EVENTS: u64 = 20;
 /// How long a worker may take to be back after its database is: its longest pause, and some.
@@ -82,9 +82,9 @@ pub(super) async fn read_only(ground: &Ground, lines: &mut Lines) -> anyhow::Res
         alive && refused.exit == Some(69) && one_message && arrived == EVENTS + 1 && lines_said <= MOST_LINES && clean,
         "database-faults.read-only",
         format!(
-            "on a standby: publishing ended with {:?} ({}), the worker alive {alive}, {lines_said} lines in {} s; promoted: {arrived} of {} \
+            "on a standby: publishing ended with {} ({}), the worker alive {alive}, {lines_said} lines in {} s; promoted: {arrived} of {} \
              arrived after {:.1} s",
-            refused.exit,
+            exit_text(refused.exit),
             refused.first_line(),
             WAIT.as_secs(),
             EVENTS + 1,
