@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postrider_core::ids::{DeliveryId, EndpointId};
-use postrider_store::StoreError;
 use postrider_store::deliveries::{EventPayload, LeasedDelivery};
 use postrider_store::events::{Claim, ClaimedEvent, EventBody, NewDeliveries};
+use postrider_store::{ErrorKind, StoreError};
 
 use crate::HandOff;
 use crate::matching::{Unmatchable, matching};
@@ -78,6 +78,19 @@ pub(crate) struct Lease {
     pub(crate) time: Duration,
 }
 
+/// A batch that failed.
+pub(crate) struct Failed {
+    pub(crate) error: StoreError,
+    /// Leased to us if the commit went through whose answer was lost; in no lane.
+    pub(crate) doubtful: Vec<LeasedDelivery>,
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self { error, doubtful: Vec::new() }
+    }
+}
+
 /// Finishes a claim: everything after the events were read.
 pub(crate) async fn finish<H: HandOff>(
     claim: Claim,
@@ -86,7 +99,7 @@ pub(crate) async fn finish<H: HandOff>(
     limits: &Limits,
     lease: &Lease,
     lanes: &H,
-) -> Result<(Pass, Vec<Trouble>), StoreError> {
+) -> Result<(Pass, Vec<Trouble>), Failed> {
     let mut plan = decide(&claim, events, routes, limits).await?;
     plan.matches.sort_by_key(|m| m.endpoint.0);
     let reservations = reserve(events, &plan.matches, lanes);
@@ -99,7 +112,12 @@ pub(crate) async fn finish<H: HandOff>(
                 for reservation in &reservations {
                     lanes.unreserve(reservation.endpoint, reservation.places);
                 }
-                return Err(error);
+                // The server's own refusal leaves no doubt: nothing was committed.
+                let doubtful = match error.kind() {
+                    ErrorKind::Unavailable => handed,
+                    _ => Vec::new(),
+                };
+                return Err(Failed { error, doubtful });
             }
         };
     let handed_off = hand_off(handed, &missing, lanes);

@@ -36,7 +36,7 @@ impl RouteCache {
         version: i64,
     ) -> Result<Arc<Routes<EndpointId>>, StoreError> {
         if let Some(cached) = self.tenants.get(tenant)
-            && cached.version == version
+            && cached.version >= version
         {
             return Ok(Arc::clone(&cached.routes));
         }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postrider_runtime::{Metrics, Pacer, Stop};
+use postrider_store::deliveries::{self, LeasedDelivery};
 use postrider_store::events::{self, Claim, ClaimedEvent};
 use postrider_store::{Db, ErrorKind, StoreError};
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::HandOff;
 use crate::caution::{Caution, MAX_TRIES, Step};
 use crate::mark::Mark;
-use crate::pass::{self, Lease, Limits, Pass, Trouble};
+use crate::pass::{self, Failed, Lease, Limits, Pass, Trouble};
 use crate::routes::RouteCache;
 use crate::wakeup::{Arm, Wakeup, Woken};
 
@@ -39,6 +40,8 @@ pub struct FanOut<H> {
     routes: RouteCache,
     caution: Caution,
     mark: Mark,
+    /// Deliveries of a commit whose answer was lost.
+    doubtful: Vec<LeasedDelivery>,
 }
 
 impl<H: HandOff> FanOut<H> {
@@ -53,6 +56,7 @@ impl<H: HandOff> FanOut<H> {
             routes: RouteCache::default(),
             caution,
             mark: Mark::default(),
+            doubtful: Vec::new(),
         }
     }
 
@@ -69,6 +73,9 @@ impl<H: HandOff> FanOut<H> {
                     stop.soft_within(wait).await;
                 }
             }
+        }
+        if let Err(failure) = self.settle().await {
+            debug!(error = %failure, "what is leased in doubt is due when the leases end");
         }
         if let Err(failure) = wakeup.retire().await {
             debug!(error = %failure, "the wake-up locks go with the session");
@@ -95,6 +102,7 @@ impl<H: HandOff> FanOut<H> {
     /// # Errors
     /// When the database fails; the batch is pending again.
     pub async fn pass(&mut self) -> Result<Pass, StoreError> {
+        self.settle().await?;
         self.lanes.pace().await;
         let step = self.caution.step();
         let limits = match step {
@@ -121,11 +129,37 @@ impl<H: HandOff> FanOut<H> {
                 self.report(&pass);
                 Ok(pass)
             }
-            Err(failure) if failure.kind() == ErrorKind::Content => {
-                self.refused(&events, step, &failure).await
+            Err(Failed { error, .. }) if error.kind() == ErrorKind::Content => {
+                self.refused(&events, step, &error).await
             }
-            Err(failure) => Err(failure),
+            Err(Failed { error, doubtful }) => {
+                self.doubtful = doubtful;
+                Err(error)
+            }
         }
+    }
+
+    /// After a connection was lost at the commit: if it went through, its deliveries are leased to us and in no lane. Gives
+    /// the leases back, so that nobody has to wait for their end.
+    async fn settle(&mut self) -> Result<(), StoreError> {
+        if self.doubtful.is_empty() {
+            return Ok(());
+        }
+        let leases: Vec<_> = self.doubtful.iter().map(|d| (d.id, d.lease_no)).collect();
+        let released = deliveries::release(&self.db, self.options.owner, &leases).await?;
+        if released > 0 {
+            info!(
+                released,
+                "a commit went through though its answer was lost: its deliveries are due"
+            );
+        }
+        // In the order of their endpoints.
+        let mut settled = std::mem::take(&mut self.doubtful);
+        settled.dedup_by_key(|delivery| delivery.endpoint);
+        for delivery in settled {
+            self.lanes.overflowed(delivery.endpoint);
+        }
+        Ok(())
     }
 
     /// Drains, then sleeps until there may be work again.

@@ -7,6 +7,8 @@ mod awake;
 mod blameless;
 mod bodies;
 mod commits;
+mod cut;
+mod doubt;
 mod limits;
 mod mark;
 mod poison;
