@@ -15,8 +15,9 @@ use uuid::Uuid;
 use crate::lanes::{Inner, lock};
 
 const WALK_EVERY: Duration = Duration::from_secs(5);
-/// A walk costs at most a hundredth of the time.
+/// A walk costs at most a hundredth of the time; a sixth while somebody keeps asking for it.
 const WALK_FACTOR: u32 = 100;
+const ASKED_FACTOR: u32 = 5;
 
 /// The timers, one an endpoint, so they do not grow with what is owed. Clones share them.
 #[derive(Clone, Default)]
@@ -72,12 +73,14 @@ impl Due {
 
 /// Opens the lanes of endpoints as they fall due, until stopped.
 pub(crate) async fn run(inner: Arc<Inner>, leases_released: Wake, stop: Stop) {
-    let mut next_walk = Instant::now();
+    let (mut next_walk, mut soonest) = (Instant::now(), Instant::now());
     while !stop.soft_requested() {
         let now = Instant::now();
         if now >= next_walk {
             let cost = walk(&inner).await;
-            next_walk = Instant::now() + WALK_EVERY.max(cost.saturating_mul(WALK_FACTOR));
+            let done = Instant::now();
+            next_walk = done + WALK_EVERY.max(cost.saturating_mul(WALK_FACTOR));
+            soonest = done + cost.saturating_mul(ASKED_FACTOR);
         }
         let (due, next) = inner.due.take(Instant::now());
         for endpoint in due {
@@ -87,7 +90,7 @@ pub(crate) async fn run(inner: Arc<Inner>, leases_released: Wake, stop: Stop) {
         tokio::select! {
             () = stop.soft() => {}
             () = inner.due.0.earlier.notified() => {}
-            () = leases_released.woken() => next_walk = Instant::now(),
+            () = leases_released.woken() => next_walk = next_walk.min(soonest),
             () = tokio::time::sleep_until(until.into()) => {}
         }
     }

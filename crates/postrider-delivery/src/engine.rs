@@ -24,6 +24,8 @@ use crate::slots::Slots;
 use crate::target::TargetPolicy;
 
 const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// A look at the endpoints that takes longer has failed.
+const WATCH_LIMIT: Duration = Duration::from_secs(3);
 const LANE_IDLE: Duration = Duration::from_secs(60);
 const RELEASE_CHUNK: usize = 1000;
 
@@ -168,7 +170,9 @@ async fn endless(run: impl Future<Output = ()>) -> Result<(), Infallible> {
 /// Keeps endpoints current, the clock true, and forgets lanes that have nothing to do.
 async fn watch(inner: Arc<Inner>, changed: Wake, stop: Stop) {
     while !stop.soft_requested() {
-        if let Err(failure) = refresh(&inner).await {
+        let refreshed = tokio::time::timeout(WATCH_LIMIT, refresh(&inner)).await;
+        let silence = || Err(StoreError::silence("checking endpoints for changes", WATCH_LIMIT));
+        if let Err(failure) = refreshed.unwrap_or_else(|_| silence()) {
             inner.sender.metrics.db_error("delivery");
             warn!(error = %failure, "checking endpoints for changes failed: {failure}");
             // Not knowing is no licence to use what may have changed.

@@ -3,7 +3,8 @@
 //! First attempts and retries queue apart. Retries have slots of their own: they never take the last ones of first attempts,
 //! nor can first attempts starve them. A lane keeps no more than it can start in time; the rest waits in the database.
 
-use std::collections::VecDeque;
+mod state;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,7 +13,9 @@ use postrider_core::ids::EndpointId;
 use postrider_store::deliveries::LeasedDelivery;
 use tokio::sync::Notify;
 
-use crate::pace::{Speed, whole};
+pub(crate) use self::state::{Depth, Slot};
+use self::state::{State, float};
+use crate::pace::whole;
 use crate::slots::Slots;
 use crate::target::Target;
 
@@ -21,11 +24,6 @@ const FIRST_PULL: usize = 64;
 const MOST_PULLED: usize = 1000;
 /// What a pull may bring into memory, by the average of what came before.
 const PULL_BYTES: f64 = (4 << 20) as f64;
-/// A lane that is not known to be fast holds no more than this part of the memory that is left, so that a few endpoints that
-/// hang never fill it.
-const BYTES_PART: usize = 64;
-/// What an envelope is taken for before any was seen.
-const UNKNOWN_ENVELOPE: f64 = (64 << 10) as f64;
 
 /// A lane. Shared by its slots, the puller and fan-out.
 pub(crate) struct Lane {
@@ -39,30 +37,6 @@ pub(crate) struct Lane {
     pub(crate) drained: Notify,
 }
 
-struct State {
-    first: VecDeque<LeasedDelivery>,
-    retries: VecDeque<LeasedDelivery>,
-    /// Places promised to fan-out.
-    reserved: usize,
-    first_running: usize,
-    retries_running: usize,
-    /// Rows wait in the database: hand-off rests until a pull comes back short.
-    overflowed: bool,
-    pulling: bool,
-    /// Asked to pull while a pull was under way.
-    pull_again: bool,
-    /// A moving average of envelope sizes, for pulls that fit into memory.
-    envelope_bytes: Option<f64>,
-    /// Fan-out waits for room.
-    awaited: bool,
-    target: Option<Arc<Target>>,
-    slots: usize,
-    speed: Speed,
-    /// It would have opened more slots, had the others left more.
-    held_back: bool,
-    touched: Instant,
-}
-
 /// What a slot is to do next.
 pub(crate) struct Next {
     pub(crate) delivery: LeasedDelivery,
@@ -74,43 +48,11 @@ pub(crate) struct Next {
     pub(crate) open: bool,
 }
 
-/// Which kind of slot an attempt runs in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Slot {
-    First,
-    Retry,
-}
-
-/// What the lane's depth is judged by.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Depth {
-    pub(crate) floor: usize,
-    pub(crate) lease: Duration,
-    /// Memory that all lanes together have left.
-    pub(crate) bytes_left: usize,
-}
-
 impl Lane {
     pub(crate) fn new(endpoint: EndpointId, slots: usize) -> Self {
         Self {
             endpoint,
-            state: Mutex::new(State {
-                first: VecDeque::new(),
-                retries: VecDeque::new(),
-                reserved: 0,
-                first_running: 0,
-                retries_running: 0,
-                overflowed: false,
-                pulling: false,
-                pull_again: false,
-                envelope_bytes: None,
-                awaited: false,
-                target: None,
-                slots,
-                speed: Speed::default(),
-                held_back: false,
-                touched: Instant::now(),
-            }),
+            state: Mutex::new(State::new(slots)),
             stale: AtomicBool::new(false),
             looking_up: tokio::sync::Mutex::new(()),
             drained: Notify::new(),
@@ -347,77 +289,5 @@ impl Lane {
     }
 }
 
-impl State {
-    fn depth(&self, depth: Depth) -> usize {
-        self.speed.depth(self.slots, depth.floor, depth.lease)
-    }
-
-    fn free(&self, depth: Depth) -> usize {
-        self.depth(depth).saturating_sub(self.first.len() + self.retries.len() + self.reserved)
-    }
-
-    fn note_envelope(&mut self, bytes: f64) {
-        self.envelope_bytes =
-            Some(self.envelope_bytes.map_or(bytes, |average| average + (bytes - average) / 8.0));
-    }
-
-    /// How many more deliveries may come in, as far as memory goes too.
-    fn room(&self, depth: Depth) -> usize {
-        let free = self.free(depth);
-        if self.speed.is_fast() {
-            return free;
-        }
-        let envelope = self.envelope_bytes.unwrap_or(UNKNOWN_ENVELOPE).max(1.0);
-        let most = whole(float(depth.bytes_left / BYTES_PART) / envelope).max(1);
-        free.min(most.saturating_sub(self.first.len() + self.retries.len() + self.reserved))
-    }
-
-    /// Half of the slots, at least one.
-    fn retry_slots(&self) -> usize {
-        (self.slots / 2).max(1)
-    }
-
-    /// Which queue the next attempt comes from, with `opening` slots opened but not yet at work.
-    fn next_slot(&mut self, opening: usize, slots: &Slots) -> Option<Slot> {
-        if self.first_running + self.retries_running >= self.slots {
-            return None;
-        }
-        let waiting = self.first.len() + self.retries.len();
-        if waiting <= opening {
-            return None;
-        }
-        let (mut most, mut most_retries) = (self.slots, self.retry_slots());
-        let fast = self.speed.is_fast();
-        if !fast {
-            most = slots.share(Slot::First, most);
-            most_retries = slots.share(Slot::Retry, most_retries);
-        }
-        if !self.retries.is_empty() && self.retries_running < most_retries {
-            return Some(Slot::Retry);
-        }
-        if !self.first.is_empty() && self.first_running < most {
-            return Some(Slot::First);
-        }
-        self.held_back |= !fast;
-        None
-    }
-
-    fn open(&mut self, slot: Slot) {
-        match slot {
-            Slot::First => self.first_running += 1,
-            Slot::Retry => self.retries_running += 1,
-        }
-    }
-
-    fn close(&mut self, slot: Slot) {
-        match slot {
-            Slot::First => self.first_running = self.first_running.saturating_sub(1),
-            Slot::Retry => self.retries_running = self.retries_running.saturating_sub(1),
-        }
-    }
-}
-
-/// Sizes beyond 4 GiB count as that.
-fn float(bytes: usize) -> f64 {
-    f64::from(u32::try_from(bytes).unwrap_or(u32::MAX))
-}
+#[cfg(test)]
+mod tests;

@@ -65,8 +65,9 @@ impl Recorder {
                 }
             }
             let records = sorted(batch.drain(..));
+            let count = records.len();
             if !self.write(records, &stop).await {
-                return Unwritten(1 + self.outcomes.len());
+                return Unwritten(count + self.outcomes.len());
             }
         }
         Unwritten(0)

@@ -47,6 +47,13 @@ impl Slots {
         (wanted * free).div_ceil(pool.size).max(1)
     }
 
+    /// How many are open.
+    #[cfg(test)]
+    pub(crate) fn open(&self) -> usize {
+        let open = |pool: &Pool| pool.open.load(Ordering::Relaxed);
+        open(&self.first) + open(&self.retries)
+    }
+
     pub(crate) fn opened(&self, slot: Slot) {
         self.pool(slot).open.fetch_add(1, Ordering::Relaxed);
     }

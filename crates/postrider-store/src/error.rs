@@ -63,7 +63,8 @@ impl StoreError {
     }
 
     /// The server can be reached and says nothing.
-    pub(crate) fn silence(doing: &'static str, limit: Duration) -> Self {
+    #[must_use]
+    pub fn silence(doing: &'static str, limit: Duration) -> Self {
         Self { doing, source: Cause::Silence(limit) }
     }
 

@@ -1,0 +1,153 @@
+//! What a lane holds and what runs in it, and how much of both there may be. Decides; the lane does it, under its lock.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use postrider_store::deliveries::LeasedDelivery;
+
+use crate::pace::{Speed, whole};
+use crate::slots::Slots;
+use crate::target::Target;
+
+/// A lane that is not known to be fast holds no more than this part of the memory that is left, so that a few endpoints that
+/// hang never fill it.
+const BYTES_PART: usize = 64;
+/// What an envelope is taken for before any was seen.
+const UNKNOWN_ENVELOPE: f64 = (64 << 10) as f64;
+
+/// Which kind of slot an attempt runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    First,
+    Retry,
+}
+
+/// What the lane's depth is judged by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Depth {
+    pub(crate) floor: usize,
+    pub(crate) lease: Duration,
+    /// Memory that all lanes together have left.
+    pub(crate) bytes_left: usize,
+}
+
+/// Everything about a lane that changes.
+pub(super) struct State {
+    pub(super) first: VecDeque<LeasedDelivery>,
+    pub(super) retries: VecDeque<LeasedDelivery>,
+    /// Places promised to fan-out.
+    pub(super) reserved: usize,
+    pub(super) first_running: usize,
+    pub(super) retries_running: usize,
+    /// Rows wait in the database: hand-off rests until a pull comes back short.
+    pub(super) overflowed: bool,
+    pub(super) pulling: bool,
+    /// Asked to pull while a pull was under way.
+    pub(super) pull_again: bool,
+    /// A moving average of envelope sizes, for pulls that fit into memory.
+    pub(super) envelope_bytes: Option<f64>,
+    /// Fan-out waits for room.
+    pub(super) awaited: bool,
+    pub(super) target: Option<Arc<Target>>,
+    pub(super) slots: usize,
+    pub(super) speed: Speed,
+    /// It would have opened more slots, had the others left more.
+    pub(super) held_back: bool,
+    pub(super) touched: Instant,
+}
+
+impl State {
+    pub(super) fn new(slots: usize) -> Self {
+        Self {
+            first: VecDeque::new(),
+            retries: VecDeque::new(),
+            reserved: 0,
+            first_running: 0,
+            retries_running: 0,
+            overflowed: false,
+            pulling: false,
+            pull_again: false,
+            envelope_bytes: None,
+            awaited: false,
+            target: None,
+            slots,
+            speed: Speed::default(),
+            held_back: false,
+            touched: Instant::now(),
+        }
+    }
+
+    pub(super) fn depth(&self, depth: Depth) -> usize {
+        self.speed.depth(self.slots, depth.floor, depth.lease)
+    }
+
+    pub(super) fn free(&self, depth: Depth) -> usize {
+        self.depth(depth).saturating_sub(self.first.len() + self.retries.len() + self.reserved)
+    }
+
+    pub(super) fn note_envelope(&mut self, bytes: f64) {
+        self.envelope_bytes =
+            Some(self.envelope_bytes.map_or(bytes, |average| average + (bytes - average) / 8.0));
+    }
+
+    /// How many more deliveries may come in, as far as memory goes too.
+    pub(super) fn room(&self, depth: Depth) -> usize {
+        let free = self.free(depth);
+        if self.speed.is_fast() {
+            return free;
+        }
+        let envelope = self.envelope_bytes.unwrap_or(UNKNOWN_ENVELOPE).max(1.0);
+        let most = whole(float(depth.bytes_left / BYTES_PART) / envelope).max(1);
+        free.min(most.saturating_sub(self.first.len() + self.retries.len() + self.reserved))
+    }
+
+    /// Half of the slots, at least one.
+    fn retry_slots(&self) -> usize {
+        (self.slots / 2).max(1)
+    }
+
+    /// Which queue the next attempt comes from, with `opening` slots opened but not yet at work.
+    pub(super) fn next_slot(&mut self, opening: usize, slots: &Slots) -> Option<Slot> {
+        if self.first_running + self.retries_running >= self.slots {
+            return None;
+        }
+        let waiting = self.first.len() + self.retries.len();
+        if waiting <= opening {
+            return None;
+        }
+        let (mut most, mut most_retries) = (self.slots, self.retry_slots());
+        let fast = self.speed.is_fast();
+        if !fast {
+            most = slots.share(Slot::First, most);
+            most_retries = slots.share(Slot::Retry, most_retries);
+        }
+        if !self.retries.is_empty() && self.retries_running < most_retries {
+            return Some(Slot::Retry);
+        }
+        if !self.first.is_empty() && self.first_running < most {
+            return Some(Slot::First);
+        }
+        self.held_back |= !fast;
+        None
+    }
+
+    pub(super) fn open(&mut self, slot: Slot) {
+        match slot {
+            Slot::First => self.first_running += 1,
+            Slot::Retry => self.retries_running += 1,
+        }
+    }
+
+    pub(super) fn close(&mut self, slot: Slot) {
+        match slot {
+            Slot::First => self.first_running = self.first_running.saturating_sub(1),
+            Slot::Retry => self.retries_running = self.retries_running.saturating_sub(1),
+        }
+    }
+}
+
+/// Sizes beyond 4 GiB count as that.
+pub(super) fn float(bytes: usize) -> f64 {
+    f64::from(u32::try_from(bytes).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,102 @@
+//! Slots open and close in any order, and neither a slot nor a delivery is lost on the way.
+
+use postrider_core::ids::DeliveryId;
+use uuid::Uuid;
+
+use super::*;
+
+const DEPTH: Depth = Depth { floor: 256, lease: Duration::from_secs(60), bytes_left: 64 << 20 };
+
+fn delivery(endpoint: EndpointId, number: u128, attempts: u16) -> LeasedDelivery {
+    LeasedDelivery {
+        id: DeliveryId(Uuid::from_u128(number)),
+        endpoint,
+        lease_no: 1,
+        attempts,
+        event: None,
+        leased_at: Instant::now(),
+    }
+}
+
+/// Numbers that look like chance and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+/// Plays a lane with `slots` slots among others that hold `others` of the worker's; returns how many deliveries came out.
+fn play(slots: usize, others: usize, seed: u64) -> usize {
+    let endpoint = EndpointId(Uuid::from_u128(1));
+    let (lane, pool, mut dice) = (Lane::new(endpoint, slots), Slots::new(16, 4), Dice(seed));
+    (0..others).for_each(|_| pool.opened(Slot::First));
+    let (mut seats, mut taken, mut put): (Vec<Option<Slot>>, usize, u128) = (Vec::new(), 0, 0);
+    for step in 0..2000 {
+        match dice.roll(if step < 1500 { 8 } else { 4 }) {
+            0..=3 if !seats.is_empty() => {
+                let at = usize::try_from(dice.roll(seats.len() as u64)).expect("small");
+                if let Some(next) = lane.next(&mut seats[at], DEPTH, &pool) {
+                    taken += 1;
+                    if dice.roll(10) == 0 {
+                        taken -= 1;
+                        lane.put_back(next.delivery);
+                    }
+                    if next.open {
+                        seats.extend(lane.open_slots(&pool).into_iter().map(Some));
+                    }
+                    if dice.roll(50) == 0 {
+                        lane.note_attempt(Duration::from_millis(dice.roll(4000)));
+                    }
+                } else {
+                    assert_eq!(seats.swap_remove(at), None, "it has closed");
+                }
+            }
+            4 => {
+                put += 1;
+                lane.fill(std::iter::once(delivery(endpoint, put, 0)));
+                seats.extend(lane.open_slots(&pool).into_iter().map(Some));
+            }
+            5 => {
+                put += 1;
+                lane.end_pull(vec![delivery(endpoint, put, 1)], true);
+                seats.extend(lane.open_slots(&pool).into_iter().map(Some));
+            }
+            6 if !seats.is_empty() => {
+                lane.close_if_empty(&mut seats[0], &pool);
+                seats.retain(Option::is_some);
+            }
+            _ => {}
+        }
+        assert!(lane.queued() == 0 || !seats.is_empty(), "step {step}: nobody works on the queue");
+        assert!(seats.len() <= slots, "step {step}: {} of {slots} slots", seats.len());
+        assert_eq!(pool.open(), others + seats.len(), "step {step}");
+    }
+    while let Some(mut seat) = seats.pop() {
+        while let Some(next) = lane.next(&mut seat, DEPTH, &pool) {
+            taken += 1;
+            if next.open {
+                seats.extend(lane.open_slots(&pool).into_iter().map(Some));
+            }
+        }
+    }
+    assert!(lane.is_idle(Duration::ZERO));
+    assert_eq!(taken, usize::try_from(put).expect("small"), "every delivery came out once");
+    taken
+}
+
+#[test]
+fn a_lane_loses_neither_slots_nor_deliveries_and_never_stands_still_with_work() {
+    let mut played = 0;
+    for slots in [1, 2, 3, 10] {
+        for others in [0, 8, 16, 40] {
+            for seed in 0..25 {
+                played += play(slots, others, seed);
+            }
+        }
+    }
+    assert!(played > 100_000, "{played}");
+}
