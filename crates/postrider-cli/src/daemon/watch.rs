@@ -15,6 +15,8 @@ pub(super) const HEARTBEAT_GRACE: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_secs(1);
 const CANARY_EVERY: Duration = Duration::from_secs(30);
+/// So many may go unheard, one after the other, before the session is given up.
+const CANARIES_UNHEARD: u32 = 2;
 /// The canary and the count of peers wait no longer for a connection of the pool: the next look at the session matters more.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -52,7 +54,7 @@ async fn pass_on(control: &Control, knocked: &[Wake]) {
 }
 
 async fn liveness(db: &Db, control: &Control, incarnation: i64, peers: &AtomicUsize) -> Watched {
-    let mut canary_at = Instant::now() + CANARY_EVERY;
+    let (mut canary_at, mut unheard) = (Instant::now() + CANARY_EVERY, 0);
     loop {
         tokio::time::sleep(EVERY).await;
         if let Err(failure) = control.ping().await {
@@ -63,7 +65,12 @@ async fn liveness(db: &Db, control: &Control, incarnation: i64, peers: &AtomicUs
         if Instant::now() >= canary_at {
             canary_at = Instant::now() + CANARY_EVERY;
             match timeout(PATIENCE, control.canary(db)).await {
-                Ok(Ok(true)) => {}
+                Ok(Ok(true)) => unheard = 0,
+                // A machine that stands still for a second proves nothing: once more at the next look.
+                Ok(Ok(false)) if unheard < CANARIES_UNHEARD => {
+                    unheard += 1;
+                    canary_at = Instant::now();
+                }
                 Ok(Ok(false)) => {
                     warn!("the canary was not heard: LISTEN does not work any more");
                     return Watched::Lost;
