@@ -45,7 +45,11 @@ async fn a_connection_that_dies_in_the_middle_of_a_batch_counts_for_nothing() {
     let mut fan_out = stage.fan_out_to(lanes, options());
     fan_out.pass().await.unwrap_err();
     assert_eq!(stage.count(PENDING).await, 3);
-    assert_eq!(fan_out.drain().await.unwrap(), 3, "on a new connection");
+    // On a new connection. The old one's backend says goodbye first and lets go of its rows then, and locked rows are passed over.
+    let mut fanned_out = 0;
+    while fanned_out < 3 {
+        fanned_out += fan_out.drain().await.unwrap();
+    }
     assert_eq!(stage.owed(endpoint).await, ["e1", "e2", "e3"]);
 }
 
