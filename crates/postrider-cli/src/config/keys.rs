@@ -38,7 +38,7 @@ pub(crate) const KEYS: &[Key] = &[
     secret("database.url", "postgres:// URL of the database; none: an embedded server in data_dir"),
     secret(
         "database.direct_url",
-        "URL that reaches the server itself, where database.url goes through a pooler; for LISTEN and session locks",
+        "URL that reaches the server itself, where database.url goes through a pooler; for LISTEN, session locks and migrations",
     ),
     key(
         "database.pooler",
