@@ -130,7 +130,8 @@ async fn tests(
 ) -> anyhow::Result<()> {
     let words = ground.size(&["./run-tests"][..], &["./run-tests", "format", "receivers"]);
     let ran = place.execute(user, name, words, TESTS_LIMIT).await?;
-    let summary: Vec<&str> = ran.text.lines().filter(|line| is_summary(line)).collect();
+    let summary: Vec<&str> =
+        ran.text.lines().map(str::trim).filter(|line| is_summary(line)).collect();
     lines.put(
         ran.exit == Some(0) && ran.took < TESTS_TARGET,
         name,
@@ -150,7 +151,7 @@ async fn tests(
 
 /// The counts of tests that ran, as nextest or cargo print them.
 fn is_summary(line: &str) -> bool {
-    line.contains("tests run:") || line.trim_start().starts_with("FAIL ")
+    line.contains("tests run:") || line.starts_with("FAIL ")
 }
 
 /// No server binaries: the message with the remedies, and the wheel where there is a registry.
