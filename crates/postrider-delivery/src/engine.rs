@@ -102,7 +102,7 @@ impl Delivery {
             pulls,
             outcomes: Mutex::new(Some(outcomes)),
             lanes: Mutex::new(HashMap::new()),
-            fullest: Mutex::new(None),
+            crowded: Mutex::new(Vec::new()),
             bytes: AtomicUsize::new(0),
             abandoned: Mutex::new(Vec::new()),
         });

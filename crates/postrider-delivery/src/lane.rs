@@ -22,6 +22,8 @@ use crate::target::Target;
 /// What the first pull of a lane asks for, before the size of its envelopes is known.
 const FIRST_PULL: usize = 64;
 const MOST_PULLED: usize = 1000;
+/// Attempts a second of a lane that fan-out waits for. A slower one overflows, and then nobody waits for it.
+const WORTH_WAITING_FOR: f64 = 500.0;
 /// What a pull may bring into memory, by the average of what came before.
 const PULL_BYTES: f64 = (4 << 20) as f64;
 
@@ -180,8 +182,7 @@ impl Lane {
             Slot::First => state.first.pop_front(),
             Slot::Retry => state.retries.pop_front(),
         }?;
-        let half_empty =
-            (state.awaited || state.overflowed) && state.free(depth) * 2 >= state.depth(depth);
+        let half_empty = (state.awaited || state.overflowed) && !state.is_crowded(depth);
         if half_empty && std::mem::take(&mut state.awaited) {
             self.drained.notify_one();
         }
@@ -279,12 +280,17 @@ impl Lane {
             && state.touched.elapsed() >= since
     }
 
-    /// Whether the lane is nearly full and drains quickly, so that waiting for it beats going through the database. If so, `drained`
+    /// Whether it is more than half full.
+    pub(crate) fn is_crowded(&self, depth: Depth) -> bool {
+        self.state().is_crowded(depth)
+    }
+
+    /// Whether the lane is crowded and drains quickly, so that waiting for it beats going through the database. If so, `drained`
     /// is signalled when half of it is free.
-    pub(crate) fn is_worth_waiting_for(&self, batch: usize, depth: Depth) -> bool {
+    pub(crate) fn is_worth_waiting_for(&self, depth: Depth) -> bool {
         let mut state = self.state();
-        let fast = state.speed.rate(state.slots).is_none_or(|rate| rate >= 2000.0);
-        state.awaited = !state.overflowed && state.free(depth) < batch && fast;
+        let fast = state.speed.rate(state.slots).is_none_or(|rate| rate >= WORTH_WAITING_FOR);
+        state.awaited = !state.overflowed && state.is_crowded(depth) && fast;
         state.awaited
     }
 }

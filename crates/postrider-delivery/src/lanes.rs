@@ -30,9 +30,7 @@ const LEASE_SLACK: Duration = Duration::from_secs(10);
 /// The row's lease ends a little after ours, which is counted from before the statement was sent.
 const AFTER_LEASE: Duration = Duration::from_secs(1);
 /// The longest that fan-out waits for a lane to drain, a batch.
-const PACE: Duration = Duration::from_millis(25);
-/// Room that a batch of fan-out wants in one lane.
-const BATCH: usize = 500;
+const PACE: Duration = Duration::from_millis(100);
 
 /// A handle on the lanes. Clones share them.
 #[derive(Clone)]
@@ -54,8 +52,8 @@ pub(crate) struct Inner {
     pub(crate) pulls: mpsc::UnboundedSender<EndpointId>,
     pub(crate) outcomes: Mutex<Option<Outcomes>>,
     pub(crate) lanes: Mutex<HashMap<EndpointId, Arc<Lane>>>,
-    /// The lane that the last hand-off filled most, for [`Lanes::pace`].
-    pub(crate) fullest: Mutex<Option<Arc<Lane>>>,
+    /// The lanes that the last hand-off left crowded, for [`Lanes::pace`].
+    pub(crate) crowded: Mutex<Vec<Arc<Lane>>>,
     pub(crate) bytes: AtomicUsize,
     /// Leases that slots gave up unsent or unfinished when they were stopped.
     pub(crate) abandoned: Mutex<Vec<(DeliveryId, i32)>>,
@@ -89,7 +87,8 @@ impl Lanes {
     /// Fills reserved places with committed deliveries that are leased to this worker.
     pub fn hand_off(&self, deliveries: Vec<LeasedDelivery>) {
         self.0.count_in(&deliveries);
-        let mut fullest: Option<(usize, Arc<Lane>)> = None;
+        let depth = self.0.depth();
+        let mut crowded = Vec::new();
         let mut rest = deliveries.into_iter().peekable();
         while let Some(endpoint) = rest.peek().map(|delivery| delivery.endpoint) {
             let lane = self.0.lane(endpoint);
@@ -97,12 +96,11 @@ impl Lanes {
                 rest.next_if(|delivery| delivery.endpoint == endpoint)
             }));
             self.0.open_slots(&lane);
-            let queued = lane.queued();
-            if fullest.as_ref().is_none_or(|(most, _)| queued > *most) {
-                fullest = Some((queued, lane));
+            if lane.is_crowded(depth) {
+                crowded.push(lane);
             }
         }
-        *lock(&self.0.fullest) = fullest.map(|(_, lane)| lane);
+        *lock(&self.0.crowded) = crowded;
     }
 
     /// Deliveries of this endpoint were inserted as due.
@@ -111,11 +109,17 @@ impl Lanes {
         self.0.request_pull(endpoint);
     }
 
-    /// Waits, 25 ms at most, while the lane filled last is nearly full but drains quickly.
+    /// Waits, 100 ms at most, while lanes filled last are crowded but drain quickly.
     pub async fn pace(&self) {
-        let Some(lane) = lock(&self.0.fullest).clone() else { return };
-        if lane.is_worth_waiting_for(BATCH, self.0.depth()) {
-            let _ = tokio::time::timeout(PACE, lane.drained.notified()).await;
+        let until = Instant::now() + PACE;
+        let crowded = std::mem::take(&mut *lock(&self.0.crowded));
+        for lane in crowded {
+            // A signal may be left over from an earlier wait that ran out of time.
+            while lane.is_worth_waiting_for(self.0.depth()) {
+                if tokio::time::timeout_at(until.into(), lane.drained.notified()).await.is_err() {
+                    return;
+                }
+            }
         }
     }
 

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-/// Before the first attempt came back nobody knows how fast the endpoint is.
+/// Before enough attempts came back nobody knows how fast the endpoint is.
 const UNKNOWN: usize = 1024;
+/// The first attempts connect, so they say little about a fast endpoint; a slow one shows with the first.
+const ENOUGH: u32 = 32;
 const MOST: usize = 16_384;
-/// A lane never holds more than this much work, however fast it is.
-const AHEAD: Duration = Duration::from_secs(1);
+/// A lane never holds more than this much work, however fast it is; fan-out waits when half of that is queued.
+const AHEAD: Duration = Duration::from_secs(2);
 /// An endpoint that answers within this time on average is fast: it soon gives back what it takes.
 const FAST_US: f64 = 1e6;
 
@@ -14,19 +16,24 @@ const FAST_US: f64 = 1e6;
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Speed {
     attempt_us: Option<f64>,
+    /// Attempts noted, up to [`ENOUGH`].
+    noted: u32,
 }
 
 impl Speed {
     /// Notes an attempt.
     pub(crate) fn note(&mut self, took: Duration) {
         let took = took.as_secs_f64() * 1e6;
+        self.noted = (self.noted + 1).min(ENOUGH);
+        let weight = f64::from(self.noted.min(16));
         self.attempt_us =
-            Some(self.attempt_us.map_or(took, |average| average + (took - average) / 16.0));
+            Some(self.attempt_us.map_or(took, |average| average + (took - average) / weight));
     }
 
-    /// Attempts a second with this many slots; `None` before the first.
+    /// Attempts a second with this many slots; `None` while that is not known.
     pub(crate) fn rate(&self, slots: usize) -> Option<f64> {
-        self.attempt_us.map(|us| slots_f64(slots) * 1e6 / us.max(1.0))
+        let us = self.attempt_us.filter(|us| self.noted >= ENOUGH || *us >= FAST_US)?;
+        Some(slots_f64(slots) * 1e6 / us.max(1.0))
     }
 
     /// Whether the endpoint is known to answer quickly.
@@ -65,8 +72,21 @@ mod tests {
 
     fn speed(took: Duration) -> Speed {
         let mut speed = Speed::default();
-        speed.note(took);
+        for _ in 0..ENOUGH {
+            speed.note(took);
+        }
         speed
+    }
+
+    #[test]
+    fn one_attempt_tells_a_slow_endpoint_but_no_fast_one() {
+        let mut speed = Speed::default();
+        assert_eq!(speed.depth(10, 256, LEASE), UNKNOWN);
+        speed.note(Duration::from_millis(1));
+        assert_eq!(speed.depth(10, 256, LEASE), UNKNOWN);
+        let mut speed = Speed::default();
+        speed.note(Duration::from_secs(15));
+        assert_eq!(speed.depth(10, 256, LEASE), 20);
     }
 
     #[test]
@@ -80,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_endpoint_takes_a_second_of_work() {
-        assert_eq!(speed(Duration::from_millis(1)).depth(10, 256, LEASE), 10_000);
+    fn a_fast_endpoint_takes_two_seconds_of_work() {
+        assert_eq!(speed(Duration::from_millis(2)).depth(10, 256, LEASE), 10_000);
     }
 }

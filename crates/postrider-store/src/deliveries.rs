@@ -2,6 +2,7 @@
 //! Reads and writes `webhook_deliveries_open`; writes `webhook_deliveries_closed` and `webhook_attempts`.
 //! Every write names the lease it acts under (`lease_owner`, `lease_no`); what a newer lease took over is not touched.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use futures_util::future::join4;
 use jiff::Timestamp;
 use postrider_core::ids::{DeliveryId, EndpointId};
 use postrider_core::status::{DeliveryStatus, ErrorClass};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::statement::{
@@ -61,24 +63,34 @@ pub async fn pull(
     let rows = session
         .query(&DELIVERIES_PULL, &[&endpoint.0, &limit, &owner, &whole_seconds(lease)])
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| LeasedDelivery {
-            id: DeliveryId(row.get(0)),
-            endpoint,
-            lease_no: row.get(1),
-            attempts: u16::try_from(row.get::<_, i16>(2)).unwrap_or(0),
-            event: row.get::<_, Option<String>>(4).map(|id| {
-                Arc::new(EventPayload {
-                    id,
-                    envelope: Bytes::copy_from_slice(row.get::<_, &str>(5).as_bytes()),
-                    traceparent: row.get(6),
-                    expires_at: row.get(7),
-                })
-            }),
-            leased_at,
-        })
-        .collect())
+    let mut events: HashMap<i64, Arc<EventPayload>> = HashMap::with_capacity(rows.len() / 2);
+    let mut leased = Vec::with_capacity(rows.len() / 2);
+    for row in &rows {
+        let (seq, id): (i64, Option<Uuid>) = (row.get(0), row.get(1));
+        match id {
+            Some(id) => leased.push((seq, id, row.get(2), row.get::<_, i16>(3))),
+            None => drop(events.insert(seq, Arc::new(payload(row)))),
+        }
+    }
+    leased.sort_unstable_by_key(|(seq, ..)| *seq);
+    let delivery = |(seq, id, lease_no, attempts): (i64, Uuid, i32, i16)| LeasedDelivery {
+        id: DeliveryId(id),
+        endpoint,
+        lease_no,
+        attempts: u16::try_from(attempts).unwrap_or(0),
+        event: events.get(&seq).cloned(),
+        leased_at,
+    };
+    Ok(leased.into_iter().map(delivery).collect())
+}
+
+fn payload(row: &Row) -> EventPayload {
+    EventPayload {
+        id: row.get(4),
+        envelope: Bytes::copy_from_slice(row.get::<_, &str>(5).as_bytes()),
+        traceparent: row.get(6),
+        expires_at: row.get(7),
+    }
 }
 
 /// When each endpoint that has open deliveries is next due; zero if it is due now.

@@ -2,6 +2,7 @@
 //! Reads `webhook_events_pending`, `webhook_events`, `webhook_routing_versions`, `webhook_endpoints`.
 //! Writes `webhook_deliveries_open`, `webhook_events_pending`, `webhook_events_failed`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -109,7 +110,7 @@ impl Claim {
     ) -> Result<(Self, Vec<ClaimedEvent>), StoreError> {
         let mut session = db.session().await?;
         let rows = session.begin_with(&EVENTS_CLAIM, &[&after, &limit]).await?;
-        Ok((Self { session }, rows.iter().map(claimed).collect()))
+        Ok((Self { session }, claimed(&rows)))
     }
 
     /// The enabled endpoints of a tenant and their version, as this transaction sees them now.
@@ -260,23 +261,42 @@ pub async fn fail(db: &Db, seq: i64, reason: &str, error: &str) -> Result<(), St
     db.session().await?.query(&EVENTS_FAIL, &[&[seq].as_slice(), &reason, &error]).await.map(drop)
 }
 
-fn claimed(row: &Row) -> ClaimedEvent {
-    let tenant_id: Option<String> = row.get(3);
-    ClaimedEvent {
-        seq: row.get(0),
-        created_at: row.get(1),
-        attempts: row.get(2),
-        body: tenant_id.map(|tenant_id| EventBody {
-            tenant_id,
-            id: row.get(4),
-            event_type: row.get(5),
-            attributes: row.get(6),
-            labels: row.get::<_, Option<Vec<String>>>(7).unwrap_or_default(),
-            ordering_key: row.get(8),
-            envelope: Bytes::copy_from_slice(row.get::<_, &str>(9).as_bytes()),
-            traceparent: row.get(10),
-            expires_at: row.get(11),
-            routing_version: row.get::<_, Option<i64>>(12).unwrap_or(0),
-        }),
+/// Puts the claim's three kinds of row together: claimed events, their bodies, and the routing versions of their tenants.
+fn claimed(rows: &[Row]) -> Vec<ClaimedEvent> {
+    let mut claimed = Vec::with_capacity(rows.len() / 2);
+    let mut bodies: HashMap<i64, EventBody> = HashMap::with_capacity(rows.len() / 2);
+    let mut versions: HashMap<&str, i64> = HashMap::new();
+    for row in rows {
+        let (seq, created_at): (Option<i64>, Option<Timestamp>) = (row.get(0), row.get(1));
+        match (seq, created_at) {
+            (Some(seq), Some(created_at)) => {
+                claimed.push(ClaimedEvent { seq, created_at, attempts: row.get(2), body: None });
+            }
+            (Some(seq), None) => drop(bodies.insert(seq, body(row))),
+            (None, _) => drop(versions.insert(row.get(3), row.get(12))),
+        }
+    }
+    for event in &mut claimed {
+        event.body = bodies.remove(&event.seq);
+        if let Some(body) = &mut event.body {
+            body.routing_version = versions.get(body.tenant_id.as_str()).copied().unwrap_or(0);
+        }
+    }
+    claimed
+}
+
+/// A body without its tenant's routing version.
+fn body(row: &Row) -> EventBody {
+    EventBody {
+        tenant_id: row.get(3),
+        id: row.get(4),
+        event_type: row.get(5),
+        attributes: row.get(6),
+        labels: row.get::<_, Option<Vec<String>>>(7).unwrap_or_default(),
+        ordering_key: row.get(8),
+        envelope: Bytes::copy_from_slice(row.get::<_, &str>(9).as_bytes()),
+        traceparent: row.get(10),
+        expires_at: row.get(11),
+        routing_version: 0,
     }
 }

@@ -86,6 +86,11 @@ impl State {
         self.depth(depth).saturating_sub(self.first.len() + self.retries.len() + self.reserved)
     }
 
+    /// Whether it is more than half full.
+    pub(super) fn is_crowded(&self, depth: Depth) -> bool {
+        self.free(depth) * 2 < self.depth(depth)
+    }
+
     pub(super) fn note_envelope(&mut self, bytes: f64) {
         self.envelope_bytes =
             Some(self.envelope_bytes.map_or(bytes, |average| average + (bytes - average) / 8.0));

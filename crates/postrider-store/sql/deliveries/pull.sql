@@ -2,8 +2,8 @@
 -- Index: webhook_deliveries_open_due, webhook_deliveries_open_pkey, webhook_events_pkey.
 -- The clock is a scalar sub-select: volatile, it could not bound the index walk.
 -- $1 endpoint, $2 how many, $3 this worker's incarnation, $4 the lease in seconds.
--- ANY (ARRAY[…]) can only be asked of the index: a plain equality could be planned as a walk of the whole index while
--- the table is empty (the planner keeps its order for a merge join), and a prepared plan stays.
+-- Two kinds of row: a leased delivery (id, lease_no, attempts) and an event (event_id and so on), which share event_seq. The keys are
+-- arrays, so each index is walked once for all of them, and a join could not be planned otherwise while the tables are empty.
 WITH due AS MATERIALIZED (
     SELECT d.id
     FROM postrider.webhook_deliveries_open d
@@ -14,11 +14,14 @@ WITH due AS MATERIALIZED (
 ), leased AS MATERIALIZED (
     UPDATE postrider.webhook_deliveries_open d
     SET next_attempt_at = clock_timestamp() + make_interval(secs => $4), lease_owner = $3, lease_no = d.lease_no + 1
-    FROM due
-    WHERE d.id = ANY (ARRAY[due.id])
+    WHERE d.id = ANY (ARRAY(SELECT due.id FROM due))
     RETURNING d.id, d.lease_no, d.attempts, d.event_seq, d.event_created_at
 )
-SELECT l.id, l.lease_no, l.attempts, l.event_seq, e.id AS event_id, e.envelope, e.traceparent, e.expires_at
+SELECT l.event_seq, l.id, l.lease_no, l.attempts, NULL::text AS event_id, NULL::text AS envelope, NULL::text AS traceparent,
+       NULL::timestamptz AS expires_at
 FROM leased l
-LEFT JOIN postrider.webhook_events e ON e.seq = ANY (ARRAY[l.event_seq]) AND e.created_at = l.event_created_at
-ORDER BY l.event_seq
+UNION ALL
+SELECT e.seq, NULL, NULL, NULL, e.id, e.envelope, e.traceparent, e.expires_at
+FROM postrider.webhook_events e
+WHERE e.seq = ANY (ARRAY(SELECT l.event_seq FROM leased l))
+  AND e.created_at BETWEEN (SELECT min(l.event_created_at) FROM leased l) AND (SELECT max(l.event_created_at) FROM leased l)
