@@ -171,14 +171,20 @@ impl<'a> Rounds<'a> {
         self.progress.say(|| format!("{name}: publishing"));
         let database = self.with_endpoints(fan_out).await?;
         let mut client = database.connect.client().await?;
-        let before = storage::room(&client).await?;
-        events::publish(&mut client, TENANT, self.sizes.events).await?;
         let deliveries = self.sizes.events * u64::from(fan_out);
         let plan = Plan { name: &name, tenant: TENANT, deliveries, after: After::Stop };
-        let drained = drain(self.site, &mut self.sink, &database, &plan, &self.progress).await?;
-        let growth = storage::growth(&client, before).await?;
+        let mut rooms = [storage::room(&client).await?, 0.0, 0.0];
+        let mut first = None;
+        for room in &mut rooms[1..] {
+            events::publish(&mut client, TENANT, self.sizes.events).await?;
+            let drained =
+                drain(self.site, &mut self.sink, &database, &plan, &self.progress).await?;
+            first.get_or_insert(drained);
+            *room = storage::room(&client).await?;
+        }
         self.end(database).await?;
-        Ok((drained, growth))
+        let growth = storage::Growth { first: rooms[1] - rooms[0], again: rooms[2] - rooms[1] };
+        Ok((first.context("nothing was drained")?, growth))
     }
 
     async fn publish(&mut self, round: u32) -> Result<()> {

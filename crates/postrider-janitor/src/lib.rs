@@ -33,6 +33,8 @@ pub struct Options {
     pub retention: Retention,
     /// Rung when a dead worker's leases became due.
     pub released: Wake,
+    /// When the first hourly round begins: a worker that starts delivers first what waited for it.
+    pub first_round_after: Duration,
 }
 
 impl Options {
@@ -45,6 +47,7 @@ impl Options {
             heartbeat_limit: Duration::from_secs(15),
             retention: Retention::default(),
             released: Wake::new(),
+            first_round_after: Duration::from_secs(5),
         }
     }
 }

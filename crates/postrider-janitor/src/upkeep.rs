@@ -25,6 +25,7 @@ enum Round {
 
 pub(crate) async fn run(db: &Db, options: &Options, stop: &Stop, metrics: &Metrics) {
     let mut pacer = Pacer::new(AGAIN.0, AGAIN.1);
+    stop.soft_within(options.first_round_after).await;
     while !stop.soft_requested() {
         let wait = match round(db, options, stop, metrics).await {
             Ok(Round::Done) => {

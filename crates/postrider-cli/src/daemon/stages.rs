@@ -104,7 +104,7 @@ impl Stages {
             });
         }
         if has(Role::Janitor) {
-            let janitor_options = janitor_options(config, who.incarnation, leases_released);
+            let janitor_options = janitor_options(options, who.incarnation, leases_released);
             tasks
                 .spawn("janitor", janitor::run(db, janitor_options, stop.clone(), metrics.clone()));
         }
@@ -176,7 +176,13 @@ fn client(config: &Config) -> Result<Client, StoreError> {
     .map_err(|error| StoreError::other("setting up the HTTP client", error.to_string()))
 }
 
-fn janitor_options(config: &Config, incarnation: i64, released: Wake) -> janitor::Options {
+fn janitor_options(options: &DaemonOptions, incarnation: i64, released: Wake) -> janitor::Options {
+    let config = &options.config;
+    let mut janitor_options = janitor::Options::new(incarnation, config.worker.lease);
+    if options.once {
+        // It may be over before any later time.
+        janitor_options.first_round_after = Duration::ZERO;
+    }
     janitor::Options {
         retention: janitor::Retention {
             events: config.retention.events,
@@ -185,7 +191,7 @@ fn janitor_options(config: &Config, incarnation: i64, released: Wake) -> janitor
             ..janitor::Retention::default()
         },
         released,
-        ..janitor::Options::new(incarnation, config.worker.lease)
+        ..janitor_options
     }
 }
 
