@@ -130,6 +130,12 @@ impl fmt::Debug for CustomHeaders {
     }
 }
 
+/// The name of a header that an endpoint asked for, under the same rules. Codes: `header.name`, `header.reserved`,
+/// `header.length`.
+pub(crate) fn own_name(name: &str) -> Result<HeaderName, InputError> {
+    checked_name(name)
+}
+
 fn checked_name(name: &str) -> Result<HeaderName, InputError> {
     if name.len() > MAX_NAME_BYTES {
         let detail = format!("the name has more than {MAX_NAME_BYTES} bytes");

@@ -6,8 +6,11 @@
 
 pub mod address;
 pub mod answer;
+pub mod auth;
 pub mod filter;
+pub mod format;
 pub mod headers;
+pub mod health;
 pub mod ids;
 pub mod input;
 pub mod retry;
