@@ -3,9 +3,14 @@
 //! Asked twice: for an address literal when a URL is registered, and for every resolved address before it is connected to.
 //! The second time is the one that protects; the first only tells early.
 
+mod embedded;
+mod tenant;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+
+pub use tenant::TenantRules;
 
 /// IPv4 ranges that are not the public internet, after the IANA special-purpose registry.
 const FORBIDDEN_V4: [(Ipv4Addr, u8, &str); 15] = [
@@ -49,8 +54,9 @@ const BAD_PORTS: [u16; 83] = [
 
 /// Where requests may go: the public internet, changed by the operator's lists.
 ///
-/// Of the operator's networks the narrowest that holds the address decides; of two equal ones, `allow`. Only then do the
-/// built-in rules speak.
+/// Of the operator's networks the narrowest that holds the address decides; of two equal ones that of the tenant's rules, then
+/// `allow`. Only then do the built-in rules speak. An allowed IPv6 address that carries an IPv4 address within (NAT64, 6to4,
+/// Teredo and their kin) is allowed only if that one is too: its packets end there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressPolicy {
     /// Networks that are permitted although the built-in rules or a wider network of `deny` forbid them.
@@ -59,6 +65,10 @@ pub struct AddressPolicy {
     pub deny: Vec<IpNet>,
     /// The only ports permitted on addresses that `allow` lets in; empty means every port that is permitted elsewhere.
     pub allow_ports: Vec<u16>,
+    /// The only ports permitted at all; empty means every port but those that browsers refuse.
+    pub ports: Vec<u16>,
+    /// What the operator changed for the tenant in question.
+    pub tenant: TenantRules,
 }
 
 /// Why a connection is refused. Names the kind of network, never the address: a name's owner must not learn what is inside.
@@ -73,12 +83,27 @@ pub enum Blocked {
     /// The operator forbids the network.
     #[error("the address is in a network that the operator forbids")]
     Denied,
-    /// Nothing that speaks HTTP listens on this port.
+    /// The operator forbids the network to this tenant.
+    #[error("the address is in a network that the operator forbids to this tenant")]
+    DeniedToTenant,
+    /// Nothing that speaks HTTP listens on this port, or the operator permits others only.
     #[error("port {port} is not permitted")]
     Port {
         /// The port.
         port: u16,
     },
+}
+
+impl Blocked {
+    /// The rule that refused, as it is recorded on the attempt: the range, `deny_cidrs`, `tenant_deny_cidrs` or `port`.
+    pub fn rule(self) -> &'static str {
+        match self {
+            Self::Range { range } => range,
+            Self::Denied => "deny_cidrs",
+            Self::DeniedToTenant => "tenant_deny_cidrs",
+            Self::Port { .. } => "port",
+        }
+    }
 }
 
 impl AddressPolicy {
@@ -89,32 +114,80 @@ impl AddressPolicy {
         Self { allow: vec![v4, v6], ..Self::default() }
     }
 
+    /// The same for one tenant.
+    pub fn for_tenant(&self, tenant: TenantRules) -> Self {
+        Self { tenant, ..self.clone() }
+    }
+
     /// Judges one address and port. An IPv4 address inside an IPv6 one (`::ffff:…`) is judged as the former.
     pub fn judge(&self, address: IpAddr, port: u16) -> Result<(), Blocked> {
         let address = address.to_canonical();
-        judge_port(port)?;
-        let allow = narrowest(&self.allow, address);
-        let deny = narrowest(&self.deny, address);
-        match (allow, deny) {
-            (Some(allow), deny) if deny.is_none_or(|deny| deny <= allow) => {
-                if self.allow_ports.is_empty() || self.allow_ports.contains(&port) {
-                    Ok(())
-                } else {
-                    Err(Blocked::Port { port })
+        self.judge_port(port)?;
+        match self.word_of_operator(address) {
+            Some(Word::Allow { tenant }) => {
+                if !tenant && !self.allow_ports.is_empty() && !self.allow_ports.contains(&port) {
+                    return Err(Blocked::Port { port });
+                }
+                match embedded::ipv4_in(address) {
+                    Some(inner) => self.judge(IpAddr::V4(inner), port),
+                    None => Ok(()),
                 }
             }
-            (_, Some(_)) => Err(Blocked::Denied),
-            _ => built_in(address),
+            Some(Word::Deny { tenant: true }) => Err(Blocked::DeniedToTenant),
+            Some(Word::Deny { tenant: false }) => Err(Blocked::Denied),
+            None => built_in(address),
+        }
+    }
+
+    /// Judges a port alone: the bad ports are refused, and where ports are listed every other one.
+    pub fn judge_port(&self, port: u16) -> Result<(), Blocked> {
+        judge_port(port)?;
+        let listed = if self.tenant.ports.is_empty() { &self.ports } else { &self.tenant.ports };
+        if listed.is_empty() || listed.contains(&port) {
+            Ok(())
+        } else {
+            Err(Blocked::Port { port })
         }
     }
 
     /// Whether connections to this machine itself are permitted at all.
     pub fn permits_loopback(&self) -> bool {
         const HTTP: u16 = 80;
-        let port = self.allow_ports.first().copied().unwrap_or(HTTP);
+        let ports = [&self.tenant.ports, &self.ports, &self.allow_ports];
+        let ports = ports.into_iter().flatten().copied().chain([HTTP]);
         let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-        loopback.into_iter().any(|address| self.judge(address, port).is_ok())
+        ports
+            .flat_map(|port| loopback.map(|address| (address, port)))
+            .any(|(address, port)| self.judge(address, port).is_ok())
     }
+
+    /// Whether something inside is opened, so that names that public DNS cannot hold may be used.
+    pub fn opens_something(&self) -> bool {
+        !self.allow.is_empty() || !self.tenant.allow.is_empty()
+    }
+
+    /// What the narrowest of the operator's networks that hold the address says.
+    fn word_of_operator(&self, address: IpAddr) -> Option<Word> {
+        [
+            (narrowest(&self.tenant.allow, address), Word::Allow { tenant: true }),
+            (narrowest(&self.tenant.deny, address), Word::Deny { tenant: true }),
+            (narrowest(&self.allow, address), Word::Allow { tenant: false }),
+            (narrowest(&self.deny, address), Word::Deny { tenant: false }),
+        ]
+        .into_iter()
+        .filter_map(|(length, word)| Some((length?, word)))
+        // Of equal ones the first: `max_by_key` would take the last.
+        .rev()
+        .max_by_key(|(length, _)| *length)
+        .map(|(_, word)| word)
+    }
+}
+
+/// What a network of the operator says about the addresses in it, and whether it is among a tenant's rules.
+#[derive(Clone, Copy)]
+enum Word {
+    Allow { tenant: bool },
+    Deny { tenant: bool },
 }
 
 /// Judges a port alone: 0 and the fetch standard's bad ports are refused.

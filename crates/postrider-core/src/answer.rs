@@ -25,8 +25,11 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// From the start of the attempt to the last byte that was waited for.
     pub duration: Duration,
-    /// The address that was connected to.
+    /// The address that was connected to, through a proxy if there is one.
     pub peer: Option<IpAddr>,
+    /// What more is known, one of a closed set of words: the rule that refused the address ([`crate::address::Blocked::rule`],
+    /// `own_listener`, `other_peer`, `local_name`), or how a body ended before its end (`body_cut`, `body_timeout`, `body_broken`).
+    pub detail: Option<&'static str>,
 }
 
 impl Answer {
@@ -39,6 +42,7 @@ impl Answer {
             body: Vec::new(),
             duration,
             peer: None,
+            detail: None,
         }
     }
 

@@ -102,7 +102,19 @@ words! {
         DnsTimeout => "dns_timeout",
         /// No connection came about.
         Connect => "connect",
-        /// The TLS handshake or the certificate failed.
+        /// The certificate is not valid yet, or no longer.
+        TlsExpired => "tls_expired",
+        /// The certificate is for another name.
+        TlsWrongName => "tls_wrong_name",
+        /// The receiver vouches for itself.
+        TlsSelfSigned => "tls_self_signed",
+        /// Nobody that is believed vouches for the certificate.
+        TlsUnknownIssuer => "tls_unknown_issuer",
+        /// No protocol version or cipher is spoken by both.
+        TlsVersion => "tls_version",
+        /// What came back is not TLS.
+        TlsInvalid => "tls_invalid",
+        /// The TLS handshake or the certificate failed in another way.
         Tls => "tls",
         /// The attempt's deadline passed.
         Timeout => "timeout",
@@ -118,8 +130,17 @@ words! {
         HttpStatus => "http_status",
         /// The stored URL cannot be requested.
         InvalidUrl => "invalid_url",
+        /// The egress proxy did not connect us; the receiver was not asked.
+        Proxy => "proxy",
         /// The fault is ours.
         Internal => "internal",
+    }
+}
+
+impl ErrorClass {
+    /// Whether the sender's side failed and nothing is said about the receiver.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Proxy | Self::Internal)
     }
 }
 

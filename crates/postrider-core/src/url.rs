@@ -91,6 +91,7 @@ impl EndpointUrl {
             None => scheme.default_port(),
             Some(digits) => parse_port(digits)?,
         };
+        policy.addresses.judge_port(port).map_err(port_refused)?;
         let host = Host::parse(host, port, policy.addresses)?;
         Ok(Self::compose(scheme, host, port, path))
     }
@@ -234,10 +235,11 @@ fn parse_port(digits: &str) -> Result<u16, InputError> {
     let port = digits.parse::<u16>().ok().filter(|_| canonical);
     let port =
         port.ok_or_else(|| refused("url.port", "the port must be a number from 1 to 65535"))?;
-    match judge_port(port) {
-        Ok(()) => Ok(port),
-        Err(blocked) => Err(refused("url.port", blocked.to_string())),
-    }
+    judge_port(port).map(|()| port).map_err(port_refused)
+}
+
+fn port_refused(blocked: Blocked) -> InputError {
+    refused("url.port", blocked.to_string())
 }
 
 fn address_blocked(blocked: Blocked) -> InputError {

@@ -10,8 +10,29 @@ use postrider_core::status::ErrorClass;
 
 /// A connection did not come about. The connector knows why, so the class is settled there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no connection: {0}")]
-pub(crate) struct ConnectFailure(pub(crate) ErrorClass);
+#[error("no connection: {class}")]
+pub(crate) struct ConnectFailure {
+    pub(crate) class: ErrorClass,
+    /// The rule that refused the address, where one did.
+    pub(crate) rule: Option<&'static str>,
+}
+
+impl ConnectFailure {
+    /// A failure about which its class says everything.
+    pub(crate) fn of(class: ErrorClass) -> Self {
+        Self { class, rule: None }
+    }
+
+    /// An address that is not connected to, by this rule.
+    pub(crate) fn blocked(rule: &'static str) -> Self {
+        Self { class: ErrorClass::BlockedAddress, rule: Some(rule) }
+    }
+}
+
+/// A certificate that its own holder issued: found when nobody that is believed vouches for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the certificate vouches for itself")]
+pub(crate) struct SelfSigned;
 
 /// The receiver sent more than an answer may hold and still did not end it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,11 +54,56 @@ pub(crate) fn class_of(error: &(dyn Error + 'static)) -> ErrorClass {
     ErrorClass::Reset
 }
 
+/// The rule that refused the address, if that is what ended the exchange.
+pub(crate) fn rule_of(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(failure) = error.downcast_ref::<ConnectFailure>() {
+            return failure.rule;
+        }
+        cause = error.source();
+    }
+    None
+}
+
 /// The class of a failed handshake: the certificate, the versions and ciphers, or a peer that does not speak TLS.
 /// A connection that simply broke is a `reset`.
 pub(crate) fn class_of_handshake(error: &io::Error) -> ErrorClass {
-    match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => ErrorClass::Reset,
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(error) => class_of_tls(error),
+        None => ErrorClass::Reset,
+    }
+}
+
+fn class_of_tls(error: &rustls::Error) -> ErrorClass {
+    use rustls::{AlertDescription, CertificateError};
+    match error {
+        rustls::Error::InvalidCertificate(reason) => match reason {
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => ErrorClass::TlsExpired,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                ErrorClass::TlsWrongName
+            }
+            CertificateError::UnknownIssuer => ErrorClass::TlsUnknownIssuer,
+            CertificateError::Other(other) if other.0.is::<SelfSigned>() => {
+                ErrorClass::TlsSelfSigned
+            }
+            _ => ErrorClass::Tls,
+        },
+        rustls::Error::PeerIncompatible(_)
+        | rustls::Error::AlertReceived(
+            AlertDescription::ProtocolVersion
+            | AlertDescription::HandshakeFailure
+            | AlertDescription::InsufficientSecurity,
+        ) => ErrorClass::TlsVersion,
+        rustls::Error::InvalidMessage(_)
+        | rustls::Error::InappropriateMessage { .. }
+        | rustls::Error::InappropriateHandshakeMessage { .. }
+        | rustls::Error::PeerMisbehaved(_)
+        | rustls::Error::DecryptError
+        | rustls::Error::PeerSentOversizedRecord => ErrorClass::TlsInvalid,
         _ => ErrorClass::Tls,
     }
 }
@@ -53,8 +119,8 @@ pub(crate) fn class_of_dial(error: &io::Error) -> ErrorClass {
 }
 
 fn verdict_on(error: &(dyn Error + 'static)) -> Option<ErrorClass> {
-    if let Some(ConnectFailure(class)) = error.downcast_ref() {
-        return Some(*class);
+    if let Some(failure) = error.downcast_ref::<ConnectFailure>() {
+        return Some(failure.class);
     }
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
         return verdict_on_hyper(error);
@@ -63,10 +129,8 @@ fn verdict_on(error: &(dyn Error + 'static)) -> Option<ErrorClass> {
     let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
     if inner.is::<AnswerTooLong>() {
         Some(ErrorClass::ResponseTooLarge)
-    } else if inner.is::<rustls::Error>() {
-        Some(ErrorClass::Tls)
     } else {
-        None
+        inner.downcast_ref().map(class_of_tls)
     }
 }
 
@@ -94,7 +158,7 @@ mod tests {
             |inner: Box<dyn Error + Send + Sync>| io::Error::new(io::ErrorKind::InvalidData, inner);
         for (error, expected) in [
             (wrapped(Box::new(AnswerTooLong)), ErrorClass::ResponseTooLarge),
-            (wrapped(Box::new(rustls::Error::DecryptError)), ErrorClass::Tls),
+            (wrapped(Box::new(rustls::Error::DecryptError)), ErrorClass::TlsInvalid),
             (io::Error::from(io::ErrorKind::ConnectionReset), ErrorClass::Reset),
             (io::Error::from(io::ErrorKind::UnexpectedEof), ErrorClass::Reset),
         ] {
@@ -104,7 +168,11 @@ mod tests {
 
     #[test]
     fn a_connect_failure_keeps_its_class() {
-        assert_eq!(class_of(&ConnectFailure(ErrorClass::DnsTimeout)), ErrorClass::DnsTimeout);
+        let failure = ConnectFailure::of(ErrorClass::DnsTimeout);
+        assert_eq!((class_of(&failure), rule_of(&failure)), (ErrorClass::DnsTimeout, None));
+        let failure = ConnectFailure::blocked("loopback");
+        assert_eq!(class_of(&failure), ErrorClass::BlockedAddress);
+        assert_eq!(rule_of(&failure), Some("loopback"));
     }
 
     #[test]

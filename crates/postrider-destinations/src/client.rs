@@ -3,9 +3,11 @@
 //! Reads nothing but its configuration and the request; writes to the receiver; returns an [`Answer`], whatever happened.
 //! What the answer means for the delivery is decided by `postrider_core::retry`.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,14 +16,15 @@ use http::{Method, Request};
 use http_body_util::Full;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use postrider_core::address::AddressPolicy;
+use postrider_core::address::{AddressPolicy, TenantRules};
 use postrider_core::answer::{Answer, BODY_LIMIT};
 use postrider_core::status::ErrorClass;
 use tokio::time::{Instant, sleep_until};
 
-use crate::classify::class_of;
-use crate::connector::Connector;
+use crate::classify::{class_of, rule_of};
+use crate::connector::{Connector, Ways};
 use crate::dns::{Dns, Resolver};
+use crate::proxy::EgressProxy;
 use crate::request::{Capture, OutgoingRequest};
 use crate::response::{keep_headers, keep_instruction, read_body};
 use crate::stream::Peer;
@@ -35,6 +38,9 @@ const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// A dead HTTP/2 connection would take every later request to that host with it, so it is asked while it is in use.
 const H2_PING_AFTER: Duration = Duration::from_secs(10);
 const H2_PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// So many sets of tenants' rules have their connections kept.
+const MAX_TENANT_POOLS: usize = 1024;
 
 /// How requests leave this machine.
 #[derive(Clone, Debug)]
@@ -55,6 +61,8 @@ pub struct ClientConfig {
     pub dns: Dns,
     /// PEM file of certificate authorities that are believed besides the usual ones.
     pub ca_file: Option<PathBuf>,
+    /// The proxy that all requests go through; only it is dialled then.
+    pub proxy: Option<EgressProxy>,
 }
 
 impl Default for ClientConfig {
@@ -68,6 +76,7 @@ impl Default for ClientConfig {
             user_agent: concat!("postrider/", env!("CARGO_PKG_VERSION")).to_owned(),
             dns: Dns::System,
             ca_file: None,
+            proxy: None,
         }
     }
 }
@@ -87,22 +96,29 @@ pub enum ClientError {
 pub struct Client {
     // Measured 2026-11-21 on 2 cores with the receiver on them: this pool 75,000-80,000 requests/s, hyper's bare
     // connections without one 90,000-100,000. A pool of our own is not worth that while 60,000 are asked for.
-    http: legacy::Client<Connector, Full<Bytes>>,
+    http: Http,
+    /// Tenants with rules of their own send over connections of their own.
+    tenants: Mutex<HashMap<TenantRules, Http>>,
+    pools: legacy::Builder,
+    connector: Connector,
     user_agent: HeaderValue,
 }
+
+type Http = legacy::Client<Connector, Full<Bytes>>;
 
 impl Client {
     /// Loads certificates and DNS configuration. Call inside a tokio runtime.
     pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
         let user_agent =
             HeaderValue::try_from(config.user_agent).map_err(|_| ClientError::UserAgent)?;
-        let connector = Connector::new(
-            config.addresses,
-            config.own_listeners,
-            config.connect_timeout,
-            Resolver::new(&config.dns),
-            tls::client_config(config.ca_file.as_deref())?,
-        );
+        let ways = Ways {
+            own_listeners: config.own_listeners,
+            connect_timeout: config.connect_timeout,
+            resolver: Resolver::new(&config.dns),
+            proxy: config.proxy,
+            tls: tls::client_config(config.ca_file.as_deref())?.into(),
+        };
+        let connector = Connector::new(Arc::new(ways), config.addresses);
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         builder
             .pool_timer(TokioTimer::new())
@@ -117,7 +133,13 @@ impl Client {
             .http2_initial_connection_window_size(H2_CONNECTION_WINDOW)
             .http2_keep_alive_interval(H2_PING_AFTER)
             .http2_keep_alive_timeout(H2_PING_TIMEOUT);
-        Ok(Client { http: builder.build(connector), user_agent })
+        Ok(Client {
+            http: builder.build(connector.clone()),
+            tenants: Mutex::new(HashMap::new()),
+            pools: builder,
+            connector,
+            user_agent,
+        })
     }
 
     /// Sends by POST and waits for the answer, at most `timeout` for everything: name, connection, TLS, request, answer.
@@ -127,7 +149,8 @@ impl Client {
         let mut deadline = pin!(sleep_until(started + timeout));
         let capture = request.capture;
 
-        let exchange = self.http.request(self.prepared(request));
+        let http = self.http_for(request.rules.as_deref());
+        let exchange = http.request(self.prepared(request));
         let response = tokio::select! {
             biased;
             response = exchange => response,
@@ -136,8 +159,12 @@ impl Client {
         let response = match response {
             Ok(response) => response,
             Err(error) => {
-                let peer = peer_of_failure(&error);
-                return Answer { peer, ..Answer::failed(class_of(&error), started.elapsed()) };
+                let (peer, detail) = (peer_of_failure(&error), rule_of(&error));
+                return Answer {
+                    peer,
+                    detail,
+                    ..Answer::failed(class_of(&error), started.elapsed())
+                };
             }
         };
 
@@ -150,10 +177,29 @@ impl Client {
             status: Some(head.status.as_u16()),
             error: (!head.status.is_success()).then_some(ErrorClass::HttpStatus),
             headers,
-            body,
+            body: body.kept,
             duration: started.elapsed(),
-            peer: head.extensions.get::<Peer>().map(|peer| peer.0),
+            peer: head.extensions.get::<Peer>().and_then(|peer| peer.0),
+            detail: body.short,
         }
+    }
+
+    /// The connections that these rules let in. They are judged when they are opened, so they must not be shared with those
+    /// whose rules are others.
+    fn http_for(&self, rules: Option<&TenantRules>) -> Http {
+        let Some(rules) = rules.filter(|rules| !rules.is_empty()) else { return self.http.clone() };
+        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(http) = tenants.get(rules) {
+            return http.clone();
+        }
+        // Rules that nobody has any more leave with the others; who still needs theirs comes back.
+        if tenants.len() >= MAX_TENANT_POOLS {
+            tenants.clear();
+        }
+        let policy = self.connector.policy().for_tenant(rules.clone());
+        let http = self.pools.build(self.connector.with_policy(policy));
+        tenants.insert(rules.clone(), http.clone());
+        http
     }
 
     fn prepared(&self, request: OutgoingRequest) -> Request<Full<Bytes>> {
@@ -170,5 +216,5 @@ impl Client {
 fn peer_of_failure(error: &legacy::Error) -> Option<IpAddr> {
     let mut extras = http::Extensions::new();
     error.connect_info()?.get_extras(&mut extras);
-    extras.get::<Peer>().map(|peer| peer.0)
+    extras.get::<Peer>().and_then(|peer| peer.0)
 }

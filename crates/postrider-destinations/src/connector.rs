@@ -1,8 +1,9 @@
 //! Opens connections to receivers, and only to addresses that were judged.
 //!
 //! Reads the URI's host; resolves it, or takes the literal as it stands (which is where a guard inside a resolver is
-//! bypassed); judges every address; dials the very addresses that were judged; then verifies the certificate. hyper's
-//! connection pool is the only caller. No proxy is ever taken from the environment.
+//! bypassed); judges every address; dials the very addresses that were judged, or names them to the egress proxy, which is
+//! then all that is dialled; then verifies the certificate. hyper's connection pool is the only caller. No proxy is ever
+//! taken from the environment.
 
 use std::future::Future;
 use std::io;
@@ -14,17 +15,18 @@ use std::time::Duration;
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
-use postrider_core::address::AddressPolicy;
+use postrider_core::address::{AddressPolicy, Blocked};
 use postrider_core::status::ErrorClass;
 use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use crate::classify::{ConnectFailure, class_of_dial, class_of_handshake};
 use crate::dns::Resolver;
 use crate::origin::{Origin, OriginHost};
+use crate::proxy::{EgressProxy, Goal};
 use crate::stream::Stream;
 
 /// Of a name's addresses, so many are tried.
@@ -37,26 +39,40 @@ const KEEPALIVE_PROBES: u32 = 3;
 
 /// Opens judged connections. Cheap to clone: hyper does so for each.
 #[derive(Clone)]
-pub(crate) struct Connector(Arc<Shared>);
+pub(crate) struct Connector {
+    ways: Arc<Ways>,
+    // The installation's policy, or that of one tenant: each has a pool of its own, so that no tenant's request ever goes out
+    // on a connection that another's rules let in.
+    addresses: Arc<AddressPolicy>,
+}
 
-struct Shared {
-    addresses: AddressPolicy,
-    own_listeners: Vec<SocketAddr>,
-    connect_timeout: Duration,
-    resolver: Resolver,
-    tls: TlsConnector,
+/// How connections are made, whoever asks.
+pub(crate) struct Ways {
+    pub(crate) own_listeners: Vec<SocketAddr>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) resolver: Resolver,
+    pub(crate) proxy: Option<EgressProxy>,
+    pub(crate) tls: TlsConnector,
+}
+
+/// An open connection, and where it ends: through a proxy that looks names up itself nobody here knows.
+struct Dialled {
+    tcp: TcpStream,
+    peer: Option<IpAddr>,
 }
 
 impl Connector {
-    pub(crate) fn new(
-        addresses: AddressPolicy,
-        own_listeners: Vec<SocketAddr>,
-        connect_timeout: Duration,
-        resolver: Resolver,
-        tls: Arc<rustls::ClientConfig>,
-    ) -> Self {
-        let tls = TlsConnector::from(tls);
-        Connector(Arc::new(Shared { addresses, own_listeners, connect_timeout, resolver, tls }))
+    pub(crate) fn new(ways: Arc<Ways>, addresses: AddressPolicy) -> Self {
+        Connector { ways, addresses: Arc::new(addresses) }
+    }
+
+    /// The same for another policy.
+    pub(crate) fn with_policy(&self, addresses: AddressPolicy) -> Self {
+        Connector { ways: Arc::clone(&self.ways), addresses: Arc::new(addresses) }
+    }
+
+    pub(crate) fn policy(&self) -> &AddressPolicy {
+        &self.addresses
     }
 }
 
@@ -70,35 +86,45 @@ impl tower_service::Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let shared = Arc::clone(&self.0);
-        Box::pin(async move { shared.connect(&uri).await.map(TokioIo::new) })
+        let connector = self.clone();
+        Box::pin(async move { connector.connect(&uri).await.map(TokioIo::new) })
     }
 }
 
-impl Shared {
+impl Connector {
     async fn connect(&self, uri: &Uri) -> Result<Stream, ConnectFailure> {
-        let origin = Origin::of(uri).ok_or(ConnectFailure(ErrorClass::InvalidUrl))?;
-        let addresses = match origin.host {
-            OriginHost::Address(address) => vec![address],
-            OriginHost::Name(name) => self.resolver.resolve(name).await?,
+        let origin = Origin::of(uri).ok_or(ConnectFailure::of(ErrorClass::InvalidUrl))?;
+        let Dialled { tcp, peer } = match (&self.ways.proxy, origin.host) {
+            (Some(proxy), OriginHost::Name(name)) if proxy.resolves => {
+                self.addresses.judge_port(origin.port).map_err(refused)?;
+                let name = name.strip_suffix('.').unwrap_or(name);
+                let tcp = self.through(proxy, Goal::Name(name), origin.port).await?;
+                Dialled { tcp, peer: None }
+            }
+            (proxy, host) => {
+                let addresses = match host {
+                    OriginHost::Address(address) => vec![address],
+                    OriginHost::Name(name) => self.ways.resolver.resolve(name).await?,
+                };
+                self.judge(&addresses, origin.port)?;
+                self.dial(proxy.as_ref(), &in_turns(&addresses), origin.port).await?
+            }
         };
-        self.judge(&addresses, origin.port)?;
-        let (tcp, peer) = self.dial(&in_turns(&addresses), origin.port).await?;
         if !origin.secure {
             return Ok(Stream::plain(tcp, peer));
         }
         let name = match origin.host {
             OriginHost::Address(address) => ServerName::IpAddress(address.into()),
             OriginHost::Name(name) => ServerName::try_from(name.strip_suffix('.').unwrap_or(name))
-                .map_err(|_| ConnectFailure(ErrorClass::InvalidUrl))?
+                .map_err(|_| ConnectFailure::of(ErrorClass::InvalidUrl))?
                 .to_owned(),
         };
         // Bounded here too: hyper may finish a connection that nobody waits for any more.
-        let handshake = tokio::time::timeout(self.connect_timeout, self.tls.connect(name, tcp));
+        let handshake = timeout(self.ways.connect_timeout, self.ways.tls.connect(name, tcp));
         match handshake.await {
             Ok(Ok(tls)) => Ok(Stream::tls(tls, peer)),
-            Ok(Err(error)) => Err(ConnectFailure(class_of_handshake(&error))),
-            Err(_) => Err(ConnectFailure(ErrorClass::Timeout)),
+            Ok(Err(error)) => Err(ConnectFailure::of(class_of_handshake(&error))),
+            Err(_) => Err(ConnectFailure::of(ErrorClass::Timeout)),
         }
     }
 
@@ -107,7 +133,7 @@ impl Shared {
         for address in addresses {
             if let Err(reason) = self.addresses.judge(*address, port) {
                 tracing::debug!(%address, port, %reason, "refused to connect");
-                return Err(ConnectFailure(ErrorClass::BlockedAddress));
+                return Err(refused(reason));
             }
             let address = address.to_canonical();
             let ours = |listener: &SocketAddr| {
@@ -115,57 +141,116 @@ impl Shared {
                     && (listener.ip() == address
                         || listener.ip().is_unspecified() && address.is_loopback())
             };
-            if self.own_listeners.iter().any(ours) {
+            if self.ways.own_listeners.iter().any(ours) {
                 tracing::debug!(%address, port, "refused to connect to ourselves");
-                return Err(ConnectFailure(ErrorClass::BlockedAddress));
+                return Err(ConnectFailure::blocked(OWN_LISTENER));
             }
         }
         Ok(())
     }
 
-    /// Tries one address after the other. Each gets its share of the time that is left, the last one all of it.
+    /// Tries one judged address after the other. Each gets its share of the time that is left, the last one all of it.
     async fn dial(
         &self,
+        proxy: Option<&EgressProxy>,
         addresses: &[IpAddr],
         port: u16,
-    ) -> Result<(TcpStream, IpAddr), ConnectFailure> {
-        let deadline = Instant::now() + self.connect_timeout;
-        let mut failure = ConnectFailure(ErrorClass::Connect);
+    ) -> Result<Dialled, ConnectFailure> {
+        let deadline = Instant::now() + self.ways.connect_timeout;
+        let mut failure = ConnectFailure::of(ErrorClass::Connect);
         for (tried, address) in addresses.iter().enumerate() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let shares = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
-            let until = Instant::now() + left / shares;
-            match timeout_at(until, TcpStream::connect((*address, port))).await {
-                Ok(Ok(tcp)) => return self.accept(tcp, *address, port),
-                Ok(Err(error)) => failure = ConnectFailure(class_of_dial(&error)),
-                Err(_) => failure = ConnectFailure(ErrorClass::Connect),
+            let until = share(deadline, addresses.len() - tried);
+            let dialling = async {
+                match proxy {
+                    None => self.direct(*address, port).await,
+                    Some(proxy) => self.through(proxy, Goal::Address(*address), port).await,
+                }
+            };
+            match timeout_at(until, dialling).await {
+                Ok(Ok(tcp)) => return Ok(Dialled { tcp, peer: Some(*address) }),
+                // A proxy that fails for one address fails for all.
+                Ok(Err(error)) if error.class != ErrorClass::Connect => return Err(error),
+                Ok(Err(error)) => failure = error,
+                Err(_) if proxy.is_some() => failure = ConnectFailure::of(ErrorClass::Proxy),
+                Err(_) => failure = ConnectFailure::of(ErrorClass::Connect),
             }
         }
         Err(failure)
     }
 
-    /// The last look, before a byte is sent: the other end is the address that was judged, and it is not us.
-    fn accept(
-        &self,
-        tcp: TcpStream,
-        judged: IpAddr,
-        port: u16,
-    ) -> Result<(TcpStream, IpAddr), ConnectFailure> {
-        let broken = |error: io::Error| ConnectFailure(class_of_dial(&error));
-        let peer = tcp.peer_addr().map_err(broken)?.ip();
-        let here = tcp.local_addr().map_err(broken)?.ip();
-        let own_port = self.own_listeners.iter().any(|listener| listener.port() == port);
-        if peer != judged || (peer == here && own_port && !peer.is_loopback()) {
-            return Err(ConnectFailure(ErrorClass::BlockedAddress));
-        }
-        tcp.set_nodelay(true).map_err(broken)?;
-        let keepalive = TcpKeepalive::new()
-            .with_time(KEEPALIVE_AFTER)
-            .with_interval(KEEPALIVE_EVERY)
-            .with_retries(KEEPALIVE_PROBES);
-        SockRef::from(&tcp).set_tcp_keepalive(&keepalive).map_err(broken)?;
-        Ok((tcp, peer))
+    async fn direct(&self, address: IpAddr, port: u16) -> Result<TcpStream, ConnectFailure> {
+        let tcp = TcpStream::connect((address, port)).await.map_err(|error| broken(&error))?;
+        self.accept(&tcp, address, port)?;
+        prepare(&tcp)?;
+        Ok(tcp)
     }
+
+    /// Dials the proxy and nothing else, and has it connect to the goal.
+    async fn through(
+        &self,
+        proxy: &EgressProxy,
+        goal: Goal<'_>,
+        port: u16,
+    ) -> Result<TcpStream, ConnectFailure> {
+        let failed = ConnectFailure::of(ErrorClass::Proxy);
+        let tunnel = async {
+            let addresses = match proxy.host().parse::<IpAddr>() {
+                Ok(address) => vec![address],
+                Err(_) => self.ways.resolver.resolve(proxy.host()).await.map_err(|_| failed)?,
+            };
+            for address in in_turns(&addresses) {
+                if let Ok(tcp) = TcpStream::connect((address, proxy.port())).await {
+                    prepare(&tcp)?;
+                    return proxy.tunnel(tcp, goal, port).await;
+                }
+            }
+            Err(failed)
+        };
+        timeout(self.ways.connect_timeout, tunnel).await.unwrap_or(Err(failed))
+    }
+
+    /// The last look, before a byte is sent: the other end is the address that was judged, and it is not us.
+    fn accept(&self, tcp: &TcpStream, judged: IpAddr, port: u16) -> Result<(), ConnectFailure> {
+        let peer = tcp.peer_addr().map_err(|error| broken(&error))?.ip();
+        let here = tcp.local_addr().map_err(|error| broken(&error))?.ip();
+        let own_port = self.ways.own_listeners.iter().any(|listener| listener.port() == port);
+        if peer != judged {
+            return Err(ConnectFailure::blocked(OTHER_PEER));
+        }
+        if peer == here && own_port && !peer.is_loopback() {
+            return Err(ConnectFailure::blocked(OWN_LISTENER));
+        }
+        Ok(())
+    }
+}
+
+/// The rule that keeps the daemon from calling itself, as it is recorded.
+const OWN_LISTENER: &str = "own_listener";
+
+/// The system connected us to another address than the one that was judged, as it does for `0.0.0.0`.
+const OTHER_PEER: &str = "other_peer";
+
+fn refused(reason: Blocked) -> ConnectFailure {
+    ConnectFailure::blocked(reason.rule())
+}
+
+fn broken(error: &io::Error) -> ConnectFailure {
+    ConnectFailure::of(class_of_dial(error))
+}
+
+/// Until when one of so many addresses may be tried.
+fn share(deadline: Instant, shares: usize) -> Instant {
+    let left = deadline.saturating_duration_since(Instant::now());
+    Instant::now() + left / u32::try_from(shares).unwrap_or(u32::MAX)
+}
+
+fn prepare(tcp: &TcpStream) -> Result<(), ConnectFailure> {
+    tcp.set_nodelay(true).map_err(|error| broken(&error))?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_EVERY)
+        .with_retries(KEEPALIVE_PROBES);
+    SockRef::from(tcp).set_tcp_keepalive(&keepalive).map_err(|error| broken(&error))
 }
 
 /// The addresses to try: both families in turns, so that a broken route of one does not use up all tries.

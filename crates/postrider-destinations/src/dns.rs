@@ -88,10 +88,10 @@ impl Resolver {
         };
         let addresses = match tokio::time::timeout(LOOKUP_LIMIT, lookup).await {
             Ok(found) => found?,
-            Err(_) => return Err(ConnectFailure(ErrorClass::DnsTimeout)),
+            Err(_) => return Err(ConnectFailure::of(ErrorClass::DnsTimeout)),
         };
         if addresses.is_empty() || addresses.len() > MAX_ADDRESSES {
-            return Err(ConnectFailure(ErrorClass::Dns));
+            return Err(ConnectFailure::of(ErrorClass::Dns));
         }
         Ok(addresses)
     }
@@ -151,13 +151,13 @@ fn hickory(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Source {
 async fn ask(resolver: &TokioResolver, name: &str) -> Result<Vec<IpAddr>, ConnectFailure> {
     match resolver.lookup_ip(name).await {
         Ok(found) => Ok(found.iter().take(MAX_ADDRESSES + 1).collect()),
-        Err(NetError::Timeout) => Err(ConnectFailure(ErrorClass::DnsTimeout)),
-        Err(_) => Err(ConnectFailure(ErrorClass::Dns)),
+        Err(NetError::Timeout) => Err(ConnectFailure::of(ErrorClass::DnsTimeout)),
+        Err(_) => Err(ConnectFailure::of(ErrorClass::Dns)),
     }
 }
 
 async fn ask_libc(slots: &Arc<Semaphore>, name: &str) -> Result<Vec<IpAddr>, ConnectFailure> {
-    let failed = ConnectFailure(ErrorClass::Dns);
+    let failed = ConnectFailure::of(ErrorClass::Dns);
     let slot = Arc::clone(slots).acquire_owned().await.map_err(|_| failed)?;
     let name = name.to_owned();
     let lookup = tokio::task::spawn_blocking(move || {
@@ -209,6 +209,6 @@ mod tests {
         for name in ["127.1", "2130706433", "0x7f.1"] {
             assert!(resolver.resolve(name).await.unwrap().contains(&loopback), "{name}");
         }
-        assert_eq!(resolver.resolve("no..such").await, Err(ConnectFailure(ErrorClass::Dns)));
+        assert_eq!(resolver.resolve("no..such").await, Err(ConnectFailure::of(ErrorClass::Dns)));
     }
 }

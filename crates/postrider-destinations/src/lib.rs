@@ -4,11 +4,13 @@
 //! [`Client::send`] resolves, judges, connects, posts and returns an `Answer`, which `postrider_core::retry` decides upon.
 //! Nothing here knows the database, and nothing is ever sent to an address that was not judged just before.
 
+mod certificate;
 mod classify;
 mod client;
 mod connector;
 mod dns;
 mod origin;
+mod proxy;
 mod request;
 mod response;
 mod stream;
@@ -16,5 +18,6 @@ mod tls;
 
 pub use client::{Client, ClientConfig, ClientError};
 pub use dns::Dns;
+pub use proxy::{EgressProxy, ProxyError};
 pub use request::{Capture, EndpointTarget, OutgoingRequest, Webhook, webhook_request};
 pub use tls::TlsError;

@@ -4,10 +4,12 @@
 //! [`crate::client::Client::send`].
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::uri::Uri;
+use postrider_core::address::TenantRules;
 use postrider_core::headers::CustomHeaders;
 use postrider_core::signing::Signer;
 use postrider_core::status::ErrorClass;
@@ -41,6 +43,7 @@ pub struct EndpointTarget {
     uri: Uri,
     custom: Vec<(HeaderName, HeaderValue)>,
     capture: Capture,
+    rules: Option<Arc<TenantRules>>,
 }
 
 /// What one attempt is about.
@@ -69,6 +72,8 @@ pub struct OutgoingRequest {
     pub body: Bytes,
     /// What to keep of the answer.
     pub capture: Capture,
+    /// The tenant's own rules about addresses, if it has some.
+    pub rules: Option<Arc<TenantRules>>,
 }
 
 impl EndpointTarget {
@@ -86,7 +91,14 @@ impl EndpointTarget {
             return Err(ErrorClass::InvalidUrl);
         }
         let custom = custom.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        Ok(EndpointTarget { uri, custom, capture })
+        Ok(EndpointTarget { uri, custom, capture, rules: None })
+    }
+
+    /// The same under rules of its tenant.
+    #[must_use]
+    pub fn under(self, rules: TenantRules) -> Self {
+        let rules = (!rules.is_empty()).then(|| Arc::new(rules));
+        EndpointTarget { rules, ..self }
     }
 }
 
@@ -138,6 +150,7 @@ pub fn webhook_request(
         headers,
         body: webhook.body,
         capture: target.capture,
+        rules: target.rules.clone(),
     })
 }
 

@@ -45,9 +45,18 @@ pub(crate) fn keep_headers(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
     kept
 }
 
+/// What was read of a body.
+#[derive(Debug)]
+pub(crate) struct Read {
+    /// Its beginning.
+    pub(crate) kept: Vec<u8>,
+    /// How it ended before its end, if it did: `body_cut`, `body_timeout` or `body_broken`.
+    pub(crate) short: Option<&'static str>,
+}
+
 /// Reads a body to its end, its limit, its failure or the deadline, whatever comes first. The beginning is returned: a
 /// status that has arrived counts, however its body ends.
-pub(crate) async fn read_body<B>(mut body: B, mut deadline: Pin<&mut Sleep>, keep: usize) -> Vec<u8>
+pub(crate) async fn read_body<B>(mut body: B, mut deadline: Pin<&mut Sleep>, keep: usize) -> Read
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -57,19 +66,31 @@ where
     // What will be cut anyway is not drained: the part to keep is all there is to gain.
     let enough = if announced > DRAIN_LIMIT { keep } else { DRAIN_LIMIT };
     let mut seen = 0;
-    while seen < enough && !body.is_end_stream() {
+    let short = loop {
+        if body.is_end_stream() {
+            break None;
+        }
+        if seen >= enough {
+            break Some("body_cut");
+        }
         let frame = tokio::select! {
             biased;
             frame = body.frame() => frame,
-            () = deadline.as_mut() => break,
+            () = deadline.as_mut() => break Some("body_timeout"),
         };
-        let Some(Ok(frame)) = frame else { break };
-        let Ok(data) = frame.into_data() else { break };
-        seen += data.len();
-        let more = data.len().min(keep - kept.len());
-        kept.extend_from_slice(&data[..more]);
-    }
-    kept
+        match frame {
+            None => break None,
+            Some(Err(_)) => break Some("body_broken"),
+            Some(Ok(frame)) => {
+                // Trailers are of no use to us, and the last thing of a body.
+                let Ok(data) = frame.into_data() else { break None };
+                seen += data.len();
+                let more = data.len().min(keep - kept.len());
+                kept.extend_from_slice(&data[..more]);
+            }
+        }
+    };
+    Read { kept, short }
 }
 
 #[cfg(test)]
@@ -84,8 +105,16 @@ mod tests {
     use super::*;
 
     async fn kept(body: impl Body<Data = Bytes> + Unpin, keep: usize) -> usize {
+        read(body, keep).await.0
+    }
+
+    async fn read(
+        body: impl Body<Data = Bytes> + Unpin,
+        keep: usize,
+    ) -> (usize, Option<&'static str>) {
         let deadline = std::pin::pin!(sleep(Duration::from_secs(15)));
-        read_body(body, deadline, keep).await.len()
+        let read = read_body(body, deadline, keep).await;
+        (read.kept.len(), read.short)
     }
 
     fn endless(
@@ -102,7 +131,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_4_kib_are_kept() {
-        assert_eq!(kept(Full::new(Bytes::from(vec![1; 10])), BODY_LIMIT).await, 10);
+        assert_eq!(read(Full::new(Bytes::from(vec![1; 10])), BODY_LIMIT).await, (10, None));
         assert_eq!(kept(Full::new(Bytes::from(vec![1; 50_000])), BODY_LIMIT).await, BODY_LIMIT);
         assert_eq!(kept(Full::new(Bytes::from(vec![1; 50_000])), 0).await, 0);
     }
@@ -110,7 +139,7 @@ mod tests {
     #[tokio::test]
     async fn an_endless_body_is_cut_after_64_kib() {
         let (body, read) = endless(1000);
-        assert_eq!(kept(body, BODY_LIMIT).await, BODY_LIMIT);
+        assert_eq!(self::read(body, BODY_LIMIT).await, (BODY_LIMIT, Some("body_cut")));
         assert_eq!(read.load(std::sync::atomic::Ordering::Relaxed), 66_000);
     }
 
@@ -119,7 +148,7 @@ mod tests {
         let silent = StreamBody::new(futures_util::stream::pending::<
             Result<Frame<Bytes>, std::convert::Infallible>,
         >());
-        assert_eq!(kept(silent, BODY_LIMIT).await, 0);
+        assert_eq!(read(silent, BODY_LIMIT).await, (0, Some("body_timeout")));
     }
 
     #[test]

@@ -20,9 +20,9 @@ use crate::classify::AnswerTooLong;
 /// the rest of the deadline.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
-/// The address at the other end; the client finds it among the response's extensions.
+/// The address at the other end, unless only the proxy knows it; the client finds it among the response's extensions.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+pub(crate) struct Peer(pub(crate) Option<IpAddr>);
 
 /// A connection that was judged, opened and, for https, verified.
 pub(crate) struct Stream {
@@ -39,12 +39,12 @@ enum Transport {
 }
 
 impl Stream {
-    pub(crate) fn plain(tcp: TcpStream, peer: IpAddr) -> Self {
+    pub(crate) fn plain(tcp: TcpStream, peer: Option<IpAddr>) -> Self {
         let transport = Transport::Plain(tcp);
         Stream { transport, peer: Peer(peer), allowance: Some(MAX_ANSWER_BYTES) }
     }
 
-    pub(crate) fn tls(tls: TlsStream<TcpStream>, peer: IpAddr) -> Self {
+    pub(crate) fn tls(tls: TlsStream<TcpStream>, peer: Option<IpAddr>) -> Self {
         let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
         let transport = Transport::Tls(Box::new(tls));
         Stream { transport, peer: Peer(peer), allowance: (!h2).then_some(MAX_ANSWER_BYTES) }

@@ -161,3 +161,80 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_tenants_rules_stand_beside_those_of_the_installation() {
+    let rules = |allow: &[&str], deny: &[&str], ports: &[i32]| {
+        TenantRules::parse(allow, deny, ports).unwrap()
+    };
+    let installation = AddressPolicy {
+        allow: nets(&["10.0.0.0/8"]),
+        deny: nets(&["10.0.0.5/32", "9.9.0.0/16"]),
+        ..AddressPolicy::default()
+    };
+    let tenant = installation.for_tenant(rules(
+        &["192.168.0.0/16", "9.9.0.0/16"],
+        &["10.0.0.0/8", "8.8.8.8"],
+        &[],
+    ));
+    for (text, expected) in [
+        ("192.168.1.1", Ok(())),
+        ("9.9.9.9", Ok(())),                        // equal: the tenant's decides
+        ("10.1.1.1", Err(Blocked::DeniedToTenant)), // equal: the tenant's decides
+        ("10.0.0.5", Err(Blocked::Denied)),         // the installation's is narrower
+        ("8.8.8.8", Err(Blocked::DeniedToTenant)),
+        ("8.8.4.4", Ok(())),
+        ("127.0.0.1", Err(Blocked::Range { range: "loopback" })),
+    ] {
+        assert_eq!(judged(&tenant, text), expected, "{text}");
+    }
+    let opened = installation.for_tenant(rules(&["10.0.0.0/8"], &[], &[]));
+    assert_eq!(
+        judged(&opened, "10.0.0.5"),
+        Err(Blocked::Denied),
+        "a wider allowance opens nothing"
+    );
+    assert_eq!(judged(&installation, "192.168.1.1").unwrap_err().rule(), "private");
+    assert_eq!(judged(&tenant, "8.8.8.8").unwrap_err().rule(), "tenant_deny_cidrs");
+    assert_eq!(judged(&installation, "9.9.9.9").unwrap_err().rule(), "deny_cidrs");
+}
+
+#[test]
+fn ports_are_those_of_the_installation_or_in_their_place_the_tenants() {
+    let installation = AddressPolicy { ports: vec![443, 8443], ..AddressPolicy::default() };
+    let tenant =
+        installation.for_tenant(TenantRules { ports: vec![9443], ..TenantRules::default() });
+    let public = "8.8.8.8".parse().unwrap();
+    for (policy, port, permitted) in [
+        (&installation, 443, true),
+        (&installation, 8443, true),
+        (&installation, 80, false),
+        (&tenant, 9443, true),
+        (&tenant, 443, false),
+        (&tenant, 25, false),
+    ] {
+        assert_eq!(policy.judge(public, port).is_ok(), permitted, "{port}");
+    }
+    assert_eq!(installation.judge(public, 80).unwrap_err().rule(), "port");
+}
+
+#[test]
+fn an_allowed_network_of_translators_opens_nothing_behind_them() {
+    let policy = AddressPolicy {
+        allow: nets(&["64:ff9b::/96", "2002::/16", "2001::/32", "::/96", "64:ff9b:1::/48"]),
+        ..AddressPolicy::default()
+    };
+    for text in ["64:ff9b::8.8.8.8", "2002:808:808::1", "64:ff9b:1::8.8.8.8", "::8.8.8.8"] {
+        assert_eq!(judged(&policy, text), Ok(()), "{text}");
+    }
+    for text in [
+        "64:ff9b::127.0.0.1",
+        "64:ff9b::169.254.169.254",
+        "2002:a00:1::",
+        "2001:0:4136:e378:8000:63bf:f5ff:fffe", // 10.0.0.1 with its bits turned
+        "64:ff9b:1::10.0.0.1",
+        "::127.0.0.1",
+    ] {
+        assert!(matches!(judged(&policy, text), Err(Blocked::Range { .. })), "{text}");
+    }
+}

@@ -69,7 +69,10 @@ impl Host {
         }
         if let Some(address) = resolver_address(name) {
             let judged = addresses.judge(IpAddr::V4(address), port);
-            if let Err(blocked @ (Blocked::Range { .. } | Blocked::Denied)) = judged {
+            if let Err(
+                blocked @ (Blocked::Range { .. } | Blocked::Denied | Blocked::DeniedToTenant),
+            ) = judged
+            {
                 return Err(address_blocked(blocked));
             }
         }
@@ -113,7 +116,7 @@ fn check_reach(name: &str, addresses: &AddressPolicy) -> Result<(), InputError> 
     let permitted = if under("localhost") {
         addresses.permits_loopback()
     } else if !name.contains('.') || LOCAL_SUFFIXES.iter().any(|suffix| under(suffix)) {
-        !addresses.allow.is_empty()
+        addresses.opens_something()
     } else {
         true
     };

@@ -32,6 +32,7 @@ pub(crate) fn request(url: &str, body: impl Into<Bytes>) -> OutgoingRequest {
         headers: HeaderMap::new(),
         body: body.into(),
         capture: Capture::Everything,
+        rules: None,
     }
 }
 
