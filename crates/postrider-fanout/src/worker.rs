@@ -11,7 +11,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::HandOff;
 use crate::caution::{Caution, MAX_TRIES, Step};
-use crate::mark::Mark;
+use crate::mark::{Found, Mark};
 use crate::pass::{self, Failed, Lease, Limits, Pass, Trouble};
 use crate::routes::RouteCache;
 use crate::wakeup::{Arm, Wakeup, Woken};
@@ -200,15 +200,15 @@ impl<H: HandOff> FanOut<H> {
 
     async fn claim(&mut self, limit: i64) -> Result<(Claim, Vec<ClaimedEvent>), StoreError> {
         let started = Instant::now();
-        let after = self.mark.after(started);
-        let (claim, events) = Claim::begin(&self.db, after, limit).await?;
-        self.mark.note(
-            started,
-            after,
-            events.len(),
-            events.last().map(|event| event.seq),
-            started.elapsed(),
-        );
+        let scan = self.mark.next(started);
+        let (claim, events) = Claim::begin(&self.db, scan.after, limit).await?;
+        let found = Found {
+            rows: events.len(),
+            full: i64::try_from(events.len()).unwrap_or(i64::MAX) >= limit,
+            highest: events.last().map(|event| event.seq),
+            cost: started.elapsed(),
+        };
+        self.mark.note(started, scan, found);
         Ok((claim, events))
     }
 
