@@ -65,11 +65,13 @@ impl ServerCertVerifier for Verifier {
 }
 
 /// A refusal stays one; that nobody vouches for the certificate is said more exactly. (`Other`: an authority's own certificate
-/// that is used as a receiver's, as `openssl req -x509` makes them.)
+/// that is used as a receiver's, as `openssl req -x509` makes them. `BadSignature`: it bears the name of one that is believed.)
 fn named(refusal: Error, certificate: &CertificateDer<'_>) -> Error {
-    use CertificateError::{Other, UnknownIssuer};
+    use CertificateError::{BadSignature, Other, UnknownIssuer};
     match refusal {
-        Error::InvalidCertificate(UnknownIssuer | Other(_)) if vouches_for_itself(certificate) => {
+        Error::InvalidCertificate(UnknownIssuer | BadSignature | Other(_))
+            if vouches_for_itself(certificate) =>
+        {
             Error::InvalidCertificate(Other(OtherError(Arc::new(SelfSigned))))
         }
         refusal => refusal,

@@ -86,7 +86,10 @@ fn class_of_tls(error: &rustls::Error) -> ErrorClass {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 ErrorClass::TlsWrongName
             }
-            CertificateError::UnknownIssuer => ErrorClass::TlsUnknownIssuer,
+            // A bad signature: it only claims an issuer that is believed.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                ErrorClass::TlsUnknownIssuer
+            }
             CertificateError::Other(other) if other.0.is::<SelfSigned>() => {
                 ErrorClass::TlsSelfSigned
             }

@@ -95,7 +95,7 @@ impl Connector {
     async fn connect(&self, uri: &Uri) -> Result<Stream, ConnectFailure> {
         let origin = Origin::of(uri).ok_or(ConnectFailure::of(ErrorClass::InvalidUrl))?;
         let Dialled { tcp, peer } = match (&self.ways.proxy, origin.host) {
-            (Some(proxy), OriginHost::Name(name)) if proxy.resolves => {
+            (Some(proxy), OriginHost::Name(name)) if proxy.resolves() => {
                 self.addresses.judge_port(origin.port).map_err(refused)?;
                 let name = name.strip_suffix('.').unwrap_or(name);
                 let tcp = self.through(proxy, Goal::Name(name), origin.port).await?;

@@ -25,8 +25,8 @@ pub struct EgressProxy {
     host: String,
     port: u16,
     credentials: Option<(String, String)>,
-    /// Whether names go to the proxy unresolved. Then it alone can judge where they lead.
-    pub resolves: bool,
+    // Whether names go to the proxy unresolved. Then it alone can judge where they lead.
+    resolves: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,17 @@ impl EgressProxy {
             return Err(ProxyError::Host);
         }
         Ok(Self { protocol, host: host.to_owned(), port, credentials, resolves: false })
+    }
+
+    /// The same with names left to it, or not: where it looks them up, it alone can judge where they lead.
+    #[must_use]
+    pub fn resolving(self, resolves: bool) -> Self {
+        Self { resolves, ..self }
+    }
+
+    /// Whether names go to it unresolved.
+    pub fn resolves(&self) -> bool {
+        self.resolves
     }
 
     /// Its address or name.

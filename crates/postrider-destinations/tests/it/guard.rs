@@ -41,6 +41,7 @@ async fn a_literal_address_is_judged_like_a_resolved_one() {
             "{url}"
         );
         assert_eq!(answer.peer, None, "{url}: the address is nobody's business");
+        assert!(answer.detail.is_some(), "{url}: the rule is recorded");
     }
     assert_eq!(v4.connections() + v6.connections(), 0);
 }
@@ -68,6 +69,7 @@ async fn the_daemon_never_calls_itself() {
             Client::new(ClientConfig { own_listeners: vec![listener], ..loopback() }).unwrap();
         let answer = post(&client, &sink.url()).await;
         assert_eq!(answer.error, Some(ErrorClass::BlockedAddress), "{listener}");
+        assert_eq!(answer.detail, Some("own_listener"));
     }
     assert_eq!(sink.connections(), 0);
 }

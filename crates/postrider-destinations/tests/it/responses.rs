@@ -73,7 +73,13 @@ async fn run_tls(case: &Case, kind: &str) {
     let url = format!("https://h.test:{}/hook", sink.address.port());
     let answer = post(&Client::new(config).unwrap(), &url).await;
     case.check(&answer);
-    assert_eq!(answer.error, Some(ErrorClass::Tls), "{} {}", case.id, case.name);
+    let class = match kind {
+        "certificate for another name" => ErrorClass::TlsWrongName,
+        "untrusted issuer" => ErrorClass::TlsUnknownIssuer,
+        "TLS 1.1 only" => ErrorClass::TlsVersion,
+        _ => ErrorClass::TlsInvalid,
+    };
+    assert_eq!(answer.error, Some(class), "{} {}", case.id, case.name);
     assert_eq!(sink.requests(), [""; 0], "{}: a request was sent", case.id);
 }
 

@@ -5,7 +5,7 @@ use postrider_destinations::{Client, ClientConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::authority::Authority;
+use crate::support::authority::{self, Authority};
 use crate::support::name_server::NameServer;
 use crate::support::sink::Sink;
 use crate::support::{asking, loopback, post};
@@ -29,7 +29,7 @@ pub(crate) async fn handshake_only(acceptor: TlsAcceptor) -> Sink {
     .await
 }
 
-async fn answering(acceptor: TlsAcceptor) -> Sink {
+pub(crate) async fn answering(acceptor: TlsAcceptor) -> Sink {
     Sink::start(move |conversation| {
         let acceptor = acceptor.clone();
         async move {
@@ -60,7 +60,7 @@ async fn a_certificate_of_the_ca_file_is_believed() {
     let answer = post(&Client::new(asking(name_server.address)).unwrap(), &url).await;
     assert_eq!(
         (answer.status, answer.error),
-        (None, Some(ErrorClass::Tls)),
+        (None, Some(ErrorClass::TlsUnknownIssuer)),
         "without the file nobody is believed"
     );
 }
@@ -77,8 +77,69 @@ async fn a_literal_address_needs_a_certificate_for_that_address() {
 
     let wrong = handshake_only(authority.acceptor("h.test", &[])).await;
     let answer = post(&client, &format!("https://{}/hook", wrong.address)).await;
-    assert_eq!(answer.error, Some(ErrorClass::Tls));
+    assert_eq!(answer.error, Some(ErrorClass::TlsWrongName));
     assert_eq!(wrong.requests(), [""; 0]);
+}
+
+/// A receiver that says these bytes to whatever arrives.
+async fn saying(bytes: &'static [u8]) -> Sink {
+    Sink::start(move |mut conversation| async move {
+        let mut hello = vec![0; 4096];
+        if conversation.socket.read(&mut hello).await.is_ok() {
+            conversation.say(bytes).await;
+            // Closed only when the client has: a reset would hide what was said.
+            while matches!(conversation.socket.read(&mut hello).await, Ok(1..)) {}
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn every_failure_of_tls_has_a_class_of_its_own() {
+    /// A server's alert: fatal, no common protocol version.
+    const NO_COMMON_VERSION: &[u8] = b"\x15\x03\x01\x00\x02\x02\x46";
+    let authority = Authority::new();
+    let name_server = NameServer::pointing_to([127, 0, 0, 1].into()).await;
+    let ca_file = authority.file();
+    let config =
+        ClientConfig { ca_file: Some(ca_file.path().to_owned()), ..asking(name_server.address) };
+    let client = Client::new(config).unwrap();
+    for (kind, sink, expected) in [
+        ("expired", handshake_only(authority.expired("h.test")).await, ErrorClass::TlsExpired),
+        (
+            "another name",
+            handshake_only(authority.acceptor("x.test", &[])).await,
+            ErrorClass::TlsWrongName,
+        ),
+        (
+            "self-signed",
+            handshake_only(authority::self_signed("h.test", false)).await,
+            ErrorClass::TlsSelfSigned,
+        ),
+        (
+            "self-signed authority",
+            handshake_only(authority::self_signed("h.test", true)).await,
+            ErrorClass::TlsSelfSigned,
+        ),
+        (
+            "unknown authority",
+            handshake_only(Authority::new().acceptor("h.test", &[])).await,
+            ErrorClass::TlsUnknownIssuer,
+        ),
+        ("TLS 1.1", saying(TLS_1_1_SERVER_HELLO).await, ErrorClass::TlsVersion),
+        ("an alert", saying(NO_COMMON_VERSION).await, ErrorClass::TlsVersion),
+        ("not TLS", saying(b"220 mail.example ESMTP ready\r\n").await, ErrorClass::TlsInvalid),
+        (
+            "a closed connection",
+            Sink::start(|talk| async move { drop(talk) }).await,
+            ErrorClass::Reset,
+        ),
+    ] {
+        let url = format!("https://h.test:{}/hook", sink.address.port());
+        let answer = post(&client, &url).await;
+        assert_eq!((answer.status, answer.error), (None, Some(expected)), "{kind}");
+        assert_eq!(sink.requests(), [""; 0], "{kind}: something was sent");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use postrider_core::answer::Answer;
 use postrider_core::ids::DeliveryId;
-use postrider_core::retry::{Schedule, Verdict, decide};
+use postrider_core::retry::{RETRY_AFTER_CEILING, Schedule, Verdict, decide};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -36,7 +36,8 @@ impl Case {
         let delivery = DeliveryId::floor(1_700_000_000_000);
         let now = jiff::Timestamp::from_second(1_700_000_000).unwrap();
         let schedule = Schedule::default();
-        let verdict = decide(&schedule, 1, delivery, answer, now);
+        let verdict =
+            decide(&schedule, 1, delivery, answer, now, postrider_core::retry::RETRY_AFTER_CEILING);
         match self.expect.verdict.as_str() {
             "attempt_ok" => assert_eq!(verdict, Verdict::Delivered, "{what}"),
             "block" => assert!(matches!(verdict, Verdict::Rejected { .. }), "{what}"),
