@@ -50,6 +50,7 @@ CREATE TABLE postrider.webhook_attempts (
     peer inet,
     response_headers bytea,
     response_body bytea,
+    detail text,
     CONSTRAINT webhook_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['delivered'::text, 'retry'::text, 'exhausted'::text, 'rejected'::text]))),
     CONSTRAINT webhook_attempts_pkey PRIMARY KEY (delivery_id, attempt, started_at)
 ) PARTITION BY RANGE (started_at);
@@ -126,6 +127,42 @@ CREATE TABLE postrider.webhook_deliveries_open (
     CONSTRAINT webhook_deliveries_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'exhausted'::text, 'rejected'::text, 'skipped'::text, 'expired'::text, 'cancelled'::text])))
 ) WITH (fillfactor=90, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=100000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000, autovacuum_vacuum_cost_delay=0, vacuum_truncate=off);
 
+CREATE TABLE postrider.webhook_egress_rules (
+    tenant_id text COLLATE "C" NOT NULL,
+    allow_cidrs cidr[] DEFAULT '{}'::cidr[] NOT NULL,
+    deny_cidrs cidr[] DEFAULT '{}'::cidr[] NOT NULL,
+    ports integer[] DEFAULT '{}'::integer[] NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT webhook_egress_rules_allow_cidrs_check CHECK (((cardinality(allow_cidrs) <= 100) AND (array_position(allow_cidrs, NULL::cidr) IS NULL))),
+    CONSTRAINT webhook_egress_rules_deny_cidrs_check CHECK (((cardinality(deny_cidrs) <= 100) AND (array_position(deny_cidrs, NULL::cidr) IS NULL))),
+    CONSTRAINT webhook_egress_rules_pkey PRIMARY KEY (tenant_id),
+    CONSTRAINT webhook_egress_rules_ports_check CHECK (((cardinality(ports) <= 100) AND (1 <= ALL (ports)) AND (65535 >= ALL (ports)))),
+    CONSTRAINT webhook_egress_rules_tenant_id_check CHECK ((tenant_id ~ '^[A-Za-z0-9._:-]{1,128}$'::text))
+);
+
+CREATE TABLE postrider.webhook_endpoint_health (
+    endpoint_id uuid NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    circuit text DEFAULT 'closed'::text NOT NULL,
+    consecutive_failures integer DEFAULT 0 NOT NULL,
+    failed_probes integer DEFAULT 0 NOT NULL,
+    opened_at timestamp with time zone,
+    next_probe_at timestamp with time zone,
+    probe_owner bigint,
+    probe_until timestamp with time zone,
+    paused_until timestamp with time zone,
+    first_failure_at timestamp with time zone,
+    last_success_at timestamp with time zone,
+    warned boolean DEFAULT false NOT NULL,
+    CONSTRAINT webhook_endpoint_health_circuit_check CHECK ((circuit = ANY (ARRAY['closed'::text, 'open'::text, 'half_open'::text]))),
+    CONSTRAINT webhook_endpoint_health_consecutive_failures_check CHECK ((consecutive_failures >= 0)),
+    CONSTRAINT webhook_endpoint_health_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES postrider.webhook_endpoints(id) ON DELETE CASCADE,
+    CONSTRAINT webhook_endpoint_health_failed_probes_check CHECK ((failed_probes >= 0)),
+    CONSTRAINT webhook_endpoint_health_open_has_a_probe CHECK (((circuit = 'closed'::text) OR (next_probe_at IS NOT NULL))),
+    CONSTRAINT webhook_endpoint_health_pkey PRIMARY KEY (endpoint_id),
+    CONSTRAINT webhook_endpoint_health_probe_is_a_lease CHECK ((((probe_owner IS NOT NULL) = (circuit = 'half_open'::text)) AND ((probe_owner IS NULL) = (probe_until IS NULL))))
+) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, vacuum_truncate=off);
+
 CREATE TABLE postrider.webhook_endpoint_secrets (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     endpoint_id uuid NOT NULL,
@@ -133,9 +170,14 @@ CREATE TABLE postrider.webhook_endpoint_secrets (
     sealed bytea NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     expires_at timestamp with time zone,
-    CONSTRAINT webhook_endpoint_secrets_algorithm_check CHECK ((algorithm = 'v1'::text)),
+    encoding text DEFAULT 'standard'::text NOT NULL,
+    public_key text,
+    CONSTRAINT webhook_endpoint_secrets_algorithm_check CHECK ((algorithm = ANY (ARRAY['v1'::text, 'v1a'::text]))),
+    CONSTRAINT webhook_endpoint_secrets_encoding_check CHECK ((encoding = ANY (ARRAY['standard'::text, 'opaque'::text]))),
     CONSTRAINT webhook_endpoint_secrets_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES postrider.webhook_endpoints(id) ON DELETE CASCADE,
-    CONSTRAINT webhook_endpoint_secrets_pkey PRIMARY KEY (id)
+    CONSTRAINT webhook_endpoint_secrets_kind_check CHECK ((((algorithm = 'v1a'::text) = (public_key IS NOT NULL)) AND ((encoding = 'standard'::text) OR (algorithm = 'v1'::text)))),
+    CONSTRAINT webhook_endpoint_secrets_pkey PRIMARY KEY (id),
+    CONSTRAINT webhook_endpoint_secrets_public_key_check CHECK ((public_key ~ '^whpk_[A-Za-z0-9+/]{43}=$'::text))
 );
 
 CREATE TABLE postrider.webhook_endpoints (
@@ -156,12 +198,25 @@ CREATE TABLE postrider.webhook_endpoints (
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    format text DEFAULT 'postrider'::text NOT NULL,
+    signing jsonb DEFAULT '[]'::jsonb NOT NULL,
+    auth text,
+    auth_sealed bytea,
+    tls_sealed bytea,
+    CONSTRAINT webhook_endpoints_auth_check CHECK ((auth = ANY (ARRAY['basic'::text, 'bearer'::text, 'oauth2'::text]))),
+    CONSTRAINT webhook_endpoints_auth_sealed_check CHECK (((auth IS NULL) = (auth_sealed IS NULL))),
     CONSTRAINT webhook_endpoints_description_check CHECK ((length(description) <= 200)),
     CONSTRAINT webhook_endpoints_event_types_check CHECK (((cardinality(event_types) >= 1) AND (cardinality(event_types) <= 200))),
+    CONSTRAINT webhook_endpoints_format_check CHECK ((format = ANY (ARRAY['postrider'::text, 'standard'::text, 'cloudevents'::text, 'raw'::text]))),
     CONSTRAINT webhook_endpoints_kind_check CHECK ((kind = 'webhook'::text)),
     CONSTRAINT webhook_endpoints_max_in_flight_check CHECK (((max_in_flight >= 1) AND (max_in_flight <= 1000))),
     CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id),
     CONSTRAINT webhook_endpoints_retry_schedule_check CHECK (((cardinality(retry_schedule) >= 1) AND (cardinality(retry_schedule) <= 30))),
+    CONSTRAINT webhook_endpoints_signing_check CHECK (
+CASE
+    WHEN (jsonb_typeof(signing) = 'array'::text) THEN (jsonb_array_length(signing) <= 8)
+    ELSE false
+END),
     CONSTRAINT webhook_endpoints_tenant_id_check CHECK ((tenant_id ~ '^[A-Za-z0-9._:-]{1,128}$'::text)),
     CONSTRAINT webhook_endpoints_timeout_ms_check CHECK (((timeout_ms >= 100) AND (timeout_ms <= 30000))),
     CONSTRAINT webhook_endpoints_url_check CHECK (((octet_length(url) >= 1) AND (octet_length(url) <= 2048)))
@@ -255,6 +310,8 @@ CREATE TABLE postrider.webhook_workers (
 CREATE INDEX webhook_deliveries_open_due ON postrider.webhook_deliveries_open USING btree (endpoint_id, next_attempt_at);
 
 CREATE INDEX webhook_deliveries_open_order ON postrider.webhook_deliveries_open USING btree (endpoint_id, order_key, event_seq) WHERE (order_key IS NOT NULL);
+
+CREATE INDEX webhook_endpoint_health_unwell ON postrider.webhook_endpoint_health USING btree (endpoint_id) WHERE ((first_failure_at IS NOT NULL) OR (paused_until IS NOT NULL));
 
 CREATE INDEX webhook_endpoint_secrets_endpoint ON postrider.webhook_endpoint_secrets USING btree (endpoint_id);
 
@@ -482,6 +539,15 @@ BEGIN
     RETURN NULL;
 END $function$;
 
+CREATE OR REPLACE FUNCTION postrider.endpoint_text_v1(p_endpoint uuid)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT 'whk_' || replace(p_endpoint::text, '-', '')
+$function$;
+
 CREATE OR REPLACE FUNCTION postrider.event_id_v1(type text, key text[])
  RETURNS text
  LANGUAGE sql
@@ -563,6 +629,20 @@ AS $function$
 BEGIN
     RETURN EXISTS (SELECT FROM postrider.webhook_switches s
                    WHERE (s.scope, s.name) IN (('installation', ''), ('tenant', p_tenant), ('type', p_type)));
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.limit_live_secrets()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF (SELECT count(*) FROM postrider.webhook_endpoint_secrets s
+        WHERE s.endpoint_id = NEW.endpoint_id AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())) > 5 THEN
+        RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = 'postrider: an endpoint may have 5 live secrets';
+    END IF;
+    RETURN NULL;
 END $function$;
 
 CREATE OR REPLACE FUNCTION postrider.note_switches()
@@ -729,6 +809,39 @@ BEGIN
     RETURN NEXT;
 END $function$;
 
+CREATE OR REPLACE FUNCTION postrider.publish_operator_v1(p_tenant text, p_id text, p_type text, p_data json, p_endpoint uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_data       text := p_data::text;
+    v_attributes jsonb := jsonb_build_object('endpoint_id', postrider.endpoint_text_v1(p_endpoint));
+BEGIN
+    WITH ledger AS (
+        INSERT INTO postrider.webhook_event_ids AS l (digest, tenant_id, id)
+        VALUES (substring(sha256(convert_to(
+                    length(p_type) || ':' || p_type || length(v_data) || ':' || v_data || 'a' || v_attributes::text, 'UTF8')) FROM 1 FOR 16),
+                p_tenant, p_id)
+        ON CONFLICT (tenant_id, id) DO NOTHING
+        RETURNING l.seq, l.created_at
+    ), body AS (
+        INSERT INTO postrider.webhook_events (seq, created_at, tenant_id, id, type, attributes, envelope)
+        SELECT l.seq, l.created_at, p_tenant, p_id, p_type, v_attributes,
+               '{"event":"' || p_type || '","id":"' || p_id || '","created_at":"'
+               || to_char(l.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '","data":' || v_data || '}'
+        FROM ledger l
+    )
+    INSERT INTO postrider.webhook_events_pending (seq, created_at, next_attempt_at, bytes, keyed)
+    SELECT l.seq, l.created_at, l.created_at, octet_length(v_data) + 100, false FROM ledger l;
+
+    -- The same gate as in publish_v1.
+    IF FOUND AND current_setting('postrider.wakeup', true) IS DISTINCT FROM 'off'
+        AND NOT pg_try_advisory_xact_lock_shared(1886352244, 1) THEN
+        PERFORM pg_notify('webhook_events_new', '');
+    END IF;
+END $function$;
+
 CREATE OR REPLACE FUNCTION postrider.publish_v1(p_tenant text, p_id text, p_type text, p_data json, p_attributes jsonb, p_labels text[], p_ordering_key text, p_expires_after interval, p_traceparent text, p_notify boolean)
  RETURNS text
  LANGUAGE plpgsql
@@ -855,7 +968,20 @@ BEGIN
     RETURN postrider.add_days(p_parent, v_gone.lo, v_gone.hi);
 END $function$;
 
+CREATE OR REPLACE FUNCTION postrider.tell_of_endpoint_v1(p_endpoint uuid, p_tenant text, p_type text, p_data jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT postrider.publish_operator_v1(p_tenant, postrider.random_event_id_v1(), p_type,
+        (jsonb_build_object('endpoint_id', postrider.endpoint_text_v1(p_endpoint)) || p_data)::json, p_endpoint)
+$function$;
+
+CREATE TRIGGER bump_routing_version AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_egress_rules FOR EACH ROW EXECUTE FUNCTION postrider.bump_routing_version();
+
 CREATE TRIGGER bump_routing_version AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_endpoint_secrets FOR EACH ROW EXECUTE FUNCTION postrider.bump_routing_version();
+
+CREATE TRIGGER limit_live_secrets AFTER INSERT OR UPDATE ON postrider.webhook_endpoint_secrets FOR EACH ROW EXECUTE FUNCTION postrider.limit_live_secrets();
 
 CREATE TRIGGER bump_routing_version AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_endpoints FOR EACH ROW EXECUTE FUNCTION postrider.bump_routing_version();
 

@@ -14,7 +14,7 @@ use crate::answer::Answer;
 use crate::ids::DeliveryId;
 use crate::status::ErrorClass;
 
-pub use after::{RETRY_AFTER_CEILING, retry_after};
+pub use after::{RETRY_AFTER_CEILING, pauses_endpoint, retry_after};
 pub use schedule::{JITTER_PERCENT, MAX_ENTRIES, MAX_WAIT, Schedule};
 
 /// What follows from one attempt.
@@ -52,13 +52,14 @@ impl Verdict {
 ///
 /// Rejected are: a forbidden address or unusable URL, a `410`, and a failure whose answer carries `webhook-delivery:
 /// abort-message`. Everything else that is not a success is retried by the schedule, a 404 too, because receivers are
-/// deployed. `Retry-After` can lengthen a wait, never shorten it, and never add an attempt.
+/// deployed. `Retry-After` can lengthen a wait, up to `ceiling`, never shorten it, and never add an attempt.
 pub fn decide(
     schedule: &Schedule,
     attempt_number: u16,
     delivery: DeliveryId,
     answer: &Answer,
     now: Timestamp,
+    ceiling: Duration,
 ) -> Verdict {
     if answer.is_success() {
         return Verdict::Delivered;
@@ -69,7 +70,7 @@ pub fn decide(
     match schedule.delay(attempt_number.max(1), delivery) {
         None => Verdict::Exhausted,
         Some(wait) => {
-            Verdict::Retry { after: wait.max(retry_after(answer, now).unwrap_or_default()) }
+            Verdict::Retry { after: wait.max(retry_after(answer, now, ceiling).unwrap_or_default()) }
         }
     }
 }

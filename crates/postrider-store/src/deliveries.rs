@@ -8,16 +8,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::future::join4;
+use futures_util::future::join5;
 use jiff::Timestamp;
+use postrider_core::filter::OPERATOR_EVENTS;
 use postrider_core::ids::{DeliveryId, EndpointId};
 use postrider_core::status::{DeliveryStatus, ErrorClass};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::statement::{
     ATTEMPTS_INSERT, DELIVERIES_CLOSE, DELIVERIES_DROP_DOUBLED, DELIVERIES_DUE,
-    DELIVERIES_NEXT_DUE, DELIVERIES_PULL, DELIVERIES_RELEASE, DELIVERIES_RESCHEDULE,
+    DELIVERIES_NEXT_DUE, DELIVERIES_PULL, DELIVERIES_RELEASE, DELIVERIES_RESCHEDULE, DELIVERIES_TELL_EXHAUSTED,
 };
 use crate::{Db, Session, StoreError};
 
@@ -157,6 +159,8 @@ pub struct AttemptRecord {
     /// `name: value` lines as received.
     pub headers: Vec<u8>,
     pub body: Vec<u8>,
+    /// What more is known of it, one of our words; `Answer::detail` says which.
+    pub detail: Option<&'static str>,
 }
 
 /// What a flush of the recorder writes, each part in delivery-id order.
@@ -218,16 +222,20 @@ const UNIQUE_VIOLATION: &str = "23505";
 async fn write(db: &Db, owner: i64, records: &Records) -> Result<Recorded, StoreError> {
     let mut session = db.session().await?;
     let closes = CloseColumns::of(&records.closes);
-    if records.reschedules.is_empty() && records.attempts.is_empty() {
+    let exhausted = records.closes.iter().any(is_exhausted);
+    if records.reschedules.is_empty() && records.attempts.is_empty() && !exhausted {
         let closed = session.command(&DELIVERIES_CLOSE, &closes.params(&owner)).await?;
         return Ok(tally(records, closed, 0));
     }
-    for statement in [&DELIVERIES_CLOSE, &DELIVERIES_RESCHEDULE, &ATTEMPTS_INSERT] {
+    for statement in
+        [&DELIVERIES_CLOSE, &DELIVERIES_TELL_EXHAUSTED, &DELIVERIES_RESCHEDULE, &ATTEMPTS_INSERT]
+    {
         session.prepare(statement).await?;
     }
     session.begin().await?;
-    let (closed, rescheduled, inserted, committed) = join4(
+    let (closed, told, rescheduled, inserted, committed) = join5(
         close(&session, &closes, &owner),
+        tell_exhausted(&session, &records.closes, owner),
         reschedule(&session, &records.reschedules, owner),
         attempts(&session, &records.attempts),
         session.commit_pipelined(),
@@ -237,7 +245,7 @@ async fn write(db: &Db, owner: i64, records: &Records) -> Result<Recorded, Store
         session.committed();
     }
     let (closed, rescheduled) = (closed?, rescheduled?);
-    inserted?;
+    (told?, inserted?);
     committed?;
     Ok(tally(records, closed, rescheduled))
 }
@@ -309,6 +317,20 @@ async fn close(session: &Session, closes: &CloseColumns, owner: &i64) -> Result<
     session.execute(&DELIVERIES_CLOSE, &closes.params(owner)).await
 }
 
+fn is_exhausted(close: &Close) -> bool {
+    close.status == DeliveryStatus::Exhausted
+}
+
+/// Says which deliveries have spent their schedule, in the transaction that closes them.
+async fn tell_exhausted(session: &Session, rows: &[Close], owner: i64) -> Result<(), StoreError> {
+    let ids: Vec<Uuid> = rows.iter().filter(|c| is_exhausted(c)).map(|c| c.id.0).collect();
+    if !ids.is_empty() {
+        let params: [&(dyn ToSql + Sync); 3] = [&ids, &owner, &OPERATOR_EVENTS.as_slice()];
+        session.run(&DELIVERIES_TELL_EXHAUSTED, &params).await?;
+    }
+    Ok(())
+}
+
 async fn reschedule(session: &Session, rows: &[Reschedule], owner: i64) -> Result<u64, StoreError> {
     if rows.is_empty() {
         return Ok(0);
@@ -344,6 +366,7 @@ async fn attempts(session: &Session, rows: &[AttemptRecord]) -> Result<u64, Stor
     let peers: Vec<Option<IpAddr>> = rows.iter().map(|r| r.peer).collect();
     let headers: Vec<&[u8]> = rows.iter().map(|r| r.headers.as_slice()).collect();
     let bodies: Vec<&[u8]> = rows.iter().map(|r| r.body.as_slice()).collect();
+    let details: Vec<Option<&str>> = rows.iter().map(|r| r.detail).collect();
     session
         .execute(
             &ATTEMPTS_INSERT,
@@ -359,6 +382,7 @@ async fn attempts(session: &Session, rows: &[AttemptRecord]) -> Result<u64, Stor
                 &peers,
                 &headers,
                 &bodies,
+                &details,
             ],
         )
         .await

@@ -9,6 +9,7 @@ pub mod connect;
 pub mod control;
 pub mod db;
 pub mod deliveries;
+pub mod endpoint_health;
 pub mod endpoints;
 mod error;
 pub mod events;

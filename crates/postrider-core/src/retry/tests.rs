@@ -25,11 +25,27 @@ fn with(mut answer: Answer, name: &str, value: &[u8]) -> Answer {
 }
 
 fn judge(attempt: u16, answer: &Answer) -> Verdict {
-    decide(&Schedule::default(), attempt, DELIVERY, answer, now())
+    decide(&Schedule::default(), attempt, DELIVERY, answer, now(), RETRY_AFTER_CEILING)
 }
 
 fn seconds(wait: u64) -> Duration {
     Duration::from_secs(wait)
+}
+
+#[test]
+fn only_429_and_503_pause_the_endpoint_and_no_longer_than_the_ceiling() {
+    for (code, header, expected) in [
+        (429, "120", Some(60)),
+        (503, "30", Some(30)),
+        (500, "30", None),
+        (404, "30", None),
+        (429, "soon", None),
+    ] {
+        let mut answer = status(code);
+        answer.headers.push(("retry-after".into(), header.into()));
+        let pause = pauses_endpoint(&answer, now(), Duration::from_secs(60));
+        assert_eq!(pause, expected.map(Duration::from_secs), "{code} {header}");
+    }
 }
 
 #[test]
@@ -100,7 +116,7 @@ fn the_first_attempt_is_at_once_whatever_the_schedule() {
     let never_again = Schedule::new(Vec::new()).unwrap();
     assert_eq!(never_again.delay(0, DELIVERY), Some(Duration::ZERO));
     assert_eq!(never_again.delay(1, DELIVERY), None);
-    assert_eq!(decide(&never_again, 1, DELIVERY, &status(500), now()), Verdict::Exhausted);
+    assert_eq!(decide(&never_again, 1, DELIVERY, &status(500), now(), RETRY_AFTER_CEILING), Verdict::Exhausted);
 }
 
 #[test]
@@ -157,9 +173,9 @@ fn retry_after_is_read_in_all_its_forms() {
         (b"2026-11-21T08:02:00Z", None),
     ] {
         let answer = with(status(503), "Retry-After", value);
-        assert_eq!(retry_after(&answer, now()), expected.map(seconds), "{value:?}");
+        assert_eq!(retry_after(&answer, now(), RETRY_AFTER_CEILING), expected.map(seconds), "{value:?}");
     }
-    assert_eq!(retry_after(&status(503), now()), None);
+    assert_eq!(retry_after(&status(503), now(), RETRY_AFTER_CEILING), None);
 }
 
 #[test]
@@ -237,7 +253,7 @@ proptest! {
     ) {
         let answer = with(status(code), "retry-after", &value);
         let now = Timestamp::from_second(second).unwrap();
-        if let Verdict::Retry { after } = decide(&Schedule::default(), attempt, DELIVERY, &answer, now) {
+        if let Verdict::Retry { after } = decide(&Schedule::default(), attempt, DELIVERY, &answer, now, RETRY_AFTER_CEILING) {
             prop_assert!(after <= MAX_WAIT.max(RETRY_AFTER_CEILING) * 11 / 10);
         }
     }
@@ -245,7 +261,7 @@ proptest! {
     #[test]
     fn dates_and_numbers_never_panic(text in "[A-Za-z]{0,9},? ?[0-9-]{0,12}[ A-Za-z0-9:-]{0,24}( GMT)?") {
         let answer = with(status(503), "retry-after", text.as_bytes());
-        if let Some(wait) = retry_after(&answer, now()) {
+        if let Some(wait) = retry_after(&answer, now(), RETRY_AFTER_CEILING) {
             prop_assert!(wait > Duration::ZERO && wait <= RETRY_AFTER_CEILING);
         }
     }

@@ -1,5 +1,5 @@
 -- Leases due deliveries of one endpoint, oldest due first, and reads their envelopes.
--- Index: webhook_deliveries_open_due, webhook_deliveries_open_pkey, webhook_events_pkey.
+-- Index: webhook_deliveries_open_due, webhook_deliveries_open_pkey, webhook_events_pkey, webhook_endpoint_health_pkey.
 -- The clock is a scalar sub-select: volatile, it could not bound the index walk.
 -- $1 endpoint, $2 how many, $3 this worker's incarnation, $4 the lease in seconds.
 -- Two kinds of row: a leased delivery (id, lease_no, attempts) and an event (event_id and so on), which share event_seq. The keys are
@@ -8,6 +8,10 @@ WITH due AS MATERIALIZED (
     SELECT d.id
     FROM postrider.webhook_deliveries_open d
     WHERE d.endpoint_id = $1 AND d.next_attempt_at <= (SELECT clock_timestamp())
+      -- Those of an endpoint that is not well wait in every worker but the one that has its probe.
+      AND NOT EXISTS (SELECT FROM postrider.webhook_endpoint_health h
+                      WHERE h.endpoint_id = $1 AND (h.circuit <> 'closed' OR h.paused_until > clock_timestamp())
+                        AND h.probe_owner IS DISTINCT FROM $3)
     ORDER BY d.next_attempt_at
     LIMIT $2
     FOR NO KEY UPDATE SKIP LOCKED
