@@ -4,9 +4,12 @@
 //! bound cut them; counts stop at a cap. Everything that changes an endpoint bumps its tenant's routing version by trigger.
 
 pub mod deliveries;
+pub mod egress;
 pub mod endpoints;
 pub mod events;
 pub mod failures;
+pub mod sealed;
+pub mod secrets;
 pub mod status;
 pub mod switches;
 

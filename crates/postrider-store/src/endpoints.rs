@@ -2,7 +2,10 @@
 
 use jiff::SignedDuration;
 use postrider_core::ids::EndpointId;
+use postrider_core::signing::SecretKind;
 use serde_json::Value;
+use tokio_postgres::Row;
+use tokio_postgres::types::FromSql;
 
 use crate::statement::{DELIVERIES_CANCEL_ENDPOINT, ENDPOINTS_BY_ID, ENDPOINTS_VERSIONS};
 use crate::{Db, StoreError};
@@ -38,10 +41,34 @@ pub struct EndpointRecord {
     pub capture_responses: bool,
     pub enabled: bool,
     pub version: i64,
-    /// Live secrets, newest first, sealed.
-    pub secrets: Vec<Vec<u8>>,
+    /// Live secrets, newest first.
+    pub secrets: Vec<SealedSecret>,
     /// When the set of live secrets changes by itself because one expires.
     pub secrets_change_in: Option<SignedDuration>,
+    /// How its requests are written: a word of `postrider_core::format`.
+    pub format: String,
+    /// The signing profiles, as `Profile::list_to_json` wrote them.
+    pub signing: Value,
+    pub auth_sealed: Option<Vec<u8>>,
+    pub tls_sealed: Option<Vec<u8>>,
+    /// Its tenant's own rules about where requests may go.
+    pub egress: EgressLists,
+}
+
+/// A live secret of an endpoint.
+#[derive(Debug, Clone)]
+pub struct SealedSecret {
+    /// None where a newer binary stored it, of a kind that this one does not know.
+    pub kind: Option<SecretKind>,
+    pub sealed: Vec<u8>,
+}
+
+/// A tenant's egress rules as they are stored; empty where it has none.
+#[derive(Debug, Clone, Default)]
+pub struct EgressLists {
+    pub allow_cidrs: Vec<String>,
+    pub deny_cidrs: Vec<String>,
+    pub ports: Vec<i32>,
 }
 
 /// Reads one endpoint; `None` if it was deleted.
@@ -62,11 +89,35 @@ pub async fn by_id(db: &Db, id: EndpointId) -> Result<Option<EndpointRecord>, St
         capture_responses: row.get(7),
         enabled: row.get(8),
         version: row.get(9),
-        secrets: row.get(10),
+        secrets: row.get::<_, Vec<&[u8]>>(10).into_iter().map(sealed_secret).collect(),
         secrets_change_in: row
             .get::<_, Option<f64>>(11)
             .and_then(|secs| SignedDuration::try_from_secs_f64(secs).ok()),
+        format: row.get("format"),
+        signing: row.get("signing"),
+        auth_sealed: row.get("auth_sealed"),
+        tls_sealed: row.get("tls_sealed"),
+        egress: EgressLists {
+            allow_cidrs: list(row, "egress_allow"),
+            deny_cidrs: list(row, "egress_deny"),
+            ports: list(row, "egress_ports"),
+        },
     }))
+}
+
+/// An array that is null where there is no row of the other table.
+fn list<'a, T: FromSql<'a>>(row: &'a Row, column: &str) -> Vec<T> {
+    row.get::<_, Option<Vec<T>>>(column).unwrap_or_default()
+}
+
+/// `algorithm/encoding:` and the sealed bytes.
+fn sealed_secret(bytes: &[u8]) -> SealedSecret {
+    let end = bytes.iter().position(|byte| *byte == b':').unwrap_or(0);
+    let kind = std::str::from_utf8(&bytes[..end])
+        .ok()
+        .and_then(|words| words.split_once('/'))
+        .and_then(|(algorithm, encoding)| SecretKind::of(algorithm, encoding));
+    SealedSecret { kind, sealed: bytes[end + 1..].to_vec() }
 }
 
 /// The routing versions of the tenants given; a tenant without endpoints has none.

@@ -71,6 +71,8 @@ pub struct Attempt {
     pub peer: Option<IpAddr>,
     pub response_headers: Option<Vec<u8>>,
     pub response_body: Option<Vec<u8>>,
+    /// The rule that forbade the address, or how the body ended early.
+    pub detail: Option<String>,
 }
 
 /// One page of deliveries, those of the newest events first.
@@ -157,6 +159,7 @@ pub async fn attempts(db: &Db, delivery: &Delivery) -> Result<Vec<Attempt>, Stor
             peer: row.get(6),
             response_headers: row.get(7),
             response_body: row.get(8),
+            detail: row.get(9),
         })
         .collect())
 }
