@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use postrider_core::filter::{Attributes, EventView, Routes, Subscription};
+use postrider_core::filter::{Attributes, Data, EventView, Routes, Subscription};
 use serde_json::{Value, json};
 
 const ENDPOINTS: usize = 10_000;
@@ -25,6 +25,7 @@ fn main() {
         event_type: "email.received",
         attributes: &attributes,
         labels: &labels,
+        data: &Data::NONE,
     };
 
     let populations: [Population; 5] = [

@@ -1,29 +1,45 @@
 //! Which events an endpoint wants: event type patterns and a filter, compiled once, matched without allocating.
 //!
 //! A [`Subscription`] is what one endpoint asked for; [`Routes`] holds those of all endpoints of one tenant, indexed by type.
-//! Fan-out reads an [`EventView`] from the row and asks `Routes` for the endpoints that get a delivery.
+//! Fan-out reads an [`EventView`] from the row and asks `Routes` for the endpoints that get a delivery. The pattern language
+//! is described, with examples that a test runs, in docs/reference/filters.md.
 
+mod alternatives;
 mod any_of;
+mod atom;
 mod attributes;
 mod clause;
+mod compile;
+mod data;
+mod explain;
+mod fold;
+mod numeric;
 mod prepared;
 mod routes;
+mod rule;
 mod types;
+mod wildcard;
 
 use serde_json::Value;
 
 use crate::input::shown;
-use clause::Clause;
+use clause::{Clause, Subject};
 use prepared::Prepared;
 use types::TypeSet;
 
 pub use attributes::{Attributes, AttributesError, Scalar};
+pub use data::{Data, DataError};
+pub use explain::{ClauseReport, Explanation};
 pub use routes::Routes;
 pub use types::{OPERATOR_EVENTS, is_operator_event};
 
 /// How many event types, and how many values in all lists of a filter together, are accepted.
 pub const MAX_VALUES: usize = 1000;
-/// The longest text in a filter.
+/// How many lists a filter may have, those of `$or` and `anything-but` counted.
+pub const MAX_LISTS: usize = 100;
+/// How many `wildcard` operators a filter may have.
+pub const MAX_WILDCARDS: usize = 100;
+/// The longest text or key in a filter.
 pub const MAX_TEXT_BYTES: usize = 1024;
 /// How deep a filter may nest.
 pub const MAX_DEPTH: usize = 16;
@@ -39,6 +55,8 @@ pub struct EventView<'a> {
     pub attributes: &'a Attributes,
     /// Its labels.
     pub labels: &'a [String],
+    /// Its data, or [`Data::NONE`] where no subscription asks for it.
+    pub data: &'a Data,
 }
 
 /// What one endpoint wants, compiled.
@@ -64,16 +82,17 @@ pub struct FilterError {
 impl Subscription {
     /// Compiles the endpoint's event types and its filter; no filter, or one without keys, is no constraint.
     ///
-    /// Event types are exact names, `a.b.*` (one or more further segments) or `*`. A filter is
-    /// `{"attributes": {name: [scalar, …]}, "labels": [text, …]}`: any of a list, all of the keys; or the short form
+    /// Event types are exact names, `a.b.*` (one or more further segments) or `*`. A filter is an EventBridge pattern over
+    /// `type`, `tenant_id`, `attributes`, `labels` and `data`: any of a list, all of the keys; or the short form
     /// `{"agent_ids": […], "conversation_ids": […], "labels": […]}`, where null and empty lists are no constraint.
     ///
-    /// Codes: `filter.empty`, `filter.pattern`, `filter.unknown_key`, `filter.unsupported`, `filter.size`, `filter.depth`, `type`.
+    /// Codes: `filter.empty`, `filter.pattern`, `filter.unknown_key`, `filter.unknown_operator`, `filter.operand`, `filter.size`,
+    /// `filter.depth`, `type`.
     pub fn compile(event_types: &[String], filter: Option<&Value>) -> Result<Self, FilterError> {
         let types = TypeSet::compile(event_types)?;
         let clauses = match filter {
             None => Vec::new(),
-            Some(filter) => clause::compile(filter)?,
+            Some(filter) => compile::compile(filter)?,
         };
         Ok(Self { types, clauses: clauses.into_boxed_slice() })
     }
@@ -85,7 +104,12 @@ impl Subscription {
 
     /// The clauses alone, for a caller that has found the type by an index.
     fn filter_matches(&self, event: &Prepared<'_>) -> bool {
-        self.clauses.iter().all(|clause| clause.matches(event))
+        clause::all_hold(&self.clauses, Subject::Event(event))
+    }
+
+    /// Whether the filter looks at the event's data, so that it has to be read.
+    pub fn needs_data(&self) -> bool {
+        self.clauses.iter().any(Clause::needs_data)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use postrider_core::filter::{Attributes, EventView, Routes};
+use postrider_core::filter::{Attributes, Data, EventView, Routes, is_operator_event};
 use postrider_core::ids::EndpointId;
 use postrider_store::events::EventBody;
 
@@ -25,11 +25,18 @@ pub(crate) fn matching(
         }
         None => Attributes::default(),
     };
+    // Most filters look at attributes and labels alone, and then nobody has to read the data.
+    let data = match routes.need_data(&body.event_type) {
+        true => Data::of_envelope(&body.envelope)
+            .map_err(|error| Unmatchable(format!("data: {error}")))?,
+        false => Data::NONE,
+    };
     let view = EventView {
         tenant: &body.tenant_id,
         event_type: &body.event_type,
         attributes: &attributes,
         labels: &body.labels,
+        data: &data,
     };
     let before = found.len();
     catch_unwind(AssertUnwindSafe(|| {
@@ -38,5 +45,19 @@ pub(crate) fn matching(
     .map_err(|_| {
         found.truncate(before);
         Unmatchable("matching panicked".to_owned())
-    })
+    })?;
+    if is_operator_event(&body.event_type) {
+        leave_out_its_subject(body, before, found);
+    }
+    Ok(())
+}
+
+/// Nobody is told of its own troubles: an event about an endpoint never goes to that endpoint.
+fn leave_out_its_subject(body: &EventBody, from: usize, found: &mut Vec<EndpointId>) {
+    let attributes = body.attributes.as_deref().unwrap_or_default();
+    let mut index = 0;
+    found.retain(|endpoint| {
+        index += 1;
+        index <= from || !attributes.contains(&endpoint.to_string())
+    });
 }

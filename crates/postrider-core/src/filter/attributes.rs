@@ -114,11 +114,11 @@ impl<'de> Visitor<'de> for PairsVisitor {
     }
 }
 
-struct NotScalar;
+pub(super) struct NotScalar;
 
 impl Scalar {
     /// Reads one JSON value; null is none. Takes the raw text because numbers of any size are legal JSON.
-    fn from_raw(text: &str) -> Result<Option<Self>, NotScalar> {
+    pub(super) fn from_raw(text: &str) -> Result<Option<Self>, NotScalar> {
         Ok(Some(match text.as_bytes().first() {
             Some(b'n') => return Ok(None),
             Some(b't') => Self::Bool(true),

@@ -6,8 +6,14 @@ use super::prepared::Prepared;
 use super::types::{OPERATOR_EVENTS, is_operator_event};
 use super::{EventView, Subscription};
 
-/// Positions in `Routes::entries`.
-type Indexes = Vec<u32>;
+/// Some of the subscriptions.
+#[derive(Clone, Debug, Default)]
+struct Indexes {
+    /// Positions in `Routes::entries`.
+    positions: Vec<u32>,
+    /// Whether one of them looks at the event's data.
+    need_data: bool,
+}
 
 /// All subscriptions of one tenant, each with the key its owner knows it by.
 ///
@@ -30,7 +36,7 @@ impl<K> Routes<K> {
             entries: Vec::new(),
             by_name: HashMap::new(),
             by_prefix: HashMap::new(),
-            everything: Vec::new(),
+            everything: Indexes::default(),
             operator: Default::default(),
         };
         for (index, (_, subscription)) in entries.iter().enumerate() {
@@ -42,45 +48,56 @@ impl<K> Routes<K> {
     }
 
     fn index(&mut self, index: u32, subscription: &Subscription) {
-        let types = &subscription.types;
+        let (types, need_data) = (&subscription.types, subscription.needs_data());
         for (list, event_type) in self.operator.iter_mut().zip(OPERATOR_EVENTS) {
             if types.matches(event_type) {
-                list.push(index);
+                list.push(index, need_data);
             }
         }
         if types.any {
-            self.everything.push(index);
+            self.everything.push(index, need_data);
             return;
         }
         for name in types.exact.iter().filter(|name| !is_operator_event(name)) {
-            self.by_name.entry(name.clone()).or_default().push(index);
+            self.by_name.entry(name.clone()).or_default().push(index, need_data);
         }
         for prefix in &types.prefixes {
-            self.by_prefix.entry(prefix.clone()).or_default().push(index);
+            self.by_prefix.entry(prefix.clone()).or_default().push(index, need_data);
         }
     }
 
     /// Calls back once for each subscription that matches. Allocates nothing.
     pub fn for_each_match(&self, event: &EventView<'_>, mut found: impl FnMut(&K)) {
         let prepared = Prepared::new(event);
-        let mut ask = |indexes: &Indexes| {
-            for index in indexes {
+        self.for_each_list(event.event_type, |indexes| {
+            for index in &indexes.positions {
                 let (key, subscription) = &self.entries[*index as usize];
                 if subscription.filter_matches(&prepared) {
                     found(key);
                 }
             }
-        };
-        if let Ok(operator) = OPERATOR_EVENTS.binary_search(&event.event_type) {
+        });
+    }
+
+    /// Whether some endpoint that wants this type looks at the event's data. If none does, there is no need to read it.
+    pub fn need_data(&self, event_type: &str) -> bool {
+        let mut needed = false;
+        self.for_each_list(event_type, |indexes| needed |= indexes.need_data);
+        needed
+    }
+
+    /// The lists of subscriptions that want a type; no subscription is in two of them.
+    fn for_each_list(&self, event_type: &str, mut ask: impl FnMut(&Indexes)) {
+        if let Ok(operator) = OPERATOR_EVENTS.binary_search(&event_type) {
             ask(&self.operator[operator]);
             return;
         }
-        if let Some(indexes) = self.by_name.get(event.event_type) {
+        if let Some(indexes) = self.by_name.get(event_type) {
             ask(indexes);
         }
         if !self.by_prefix.is_empty() {
-            for (dot, _) in event.event_type.match_indices('.') {
-                if let Some(indexes) = self.by_prefix.get(&event.event_type[..=dot]) {
+            for (dot, _) in event_type.match_indices('.') {
+                if let Some(indexes) = self.by_prefix.get(&event_type[..=dot]) {
                     ask(indexes);
                 }
             }
@@ -96,5 +113,12 @@ impl<K> Routes<K> {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+}
+
+impl Indexes {
+    fn push(&mut self, position: u32, needs_data: bool) {
+        self.positions.push(position);
+        self.need_data |= needs_data;
     }
 }

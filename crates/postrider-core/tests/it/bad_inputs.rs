@@ -2,7 +2,7 @@
 
 use postrider_core::address::AddressPolicy;
 use postrider_core::filter::{
-    Attributes, EventView, FilterError, Subscription, event_types_from_json,
+    Attributes, Data, EventView, FilterError, Subscription, event_types_from_json,
 };
 use postrider_core::headers::CustomHeaders;
 use postrider_core::input::required_text;
@@ -118,8 +118,13 @@ fn filter(input: &Value) -> Verdict {
         (Ok(_), None) => Verdict::Accepted { stored: None },
         (Ok(subscription), Some(event)) => {
             let attributes = Attributes::parse(&event["attributes"].to_string()).expect("valid");
-            let view =
-                EventView { tenant: "t", event_type: "t", attributes: &attributes, labels: &[] };
+            let view = EventView {
+                tenant: "t",
+                event_type: "t",
+                attributes: &attributes,
+                labels: &[],
+                data: &Data::NONE,
+            };
             Verdict::Matched(subscription.matches(&view))
         }
     }

@@ -2,7 +2,15 @@
 
 mod allocations;
 mod bad_inputs;
+mod documented_filters;
+mod explanations;
+#[path = "../../../../fuzz/filter_body.rs"]
+mod filter_body;
+mod fuzzing;
 mod generator;
 mod grammar;
 mod matching;
+mod operators;
+mod patterns;
+mod reference;
 mod standard_webhooks;

@@ -1,6 +1,8 @@
 //! The compiled matcher and the routing index against a slow reference that reads the JSON anew each time.
 
-use postrider_core::filter::{Attributes, EventView, Routes, Subscription, is_operator_event};
+use postrider_core::filter::{
+    Attributes, Data, EventView, Routes, Subscription, is_operator_event,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Value, json};
@@ -120,6 +122,7 @@ proptest! {
             event_type: &event.event_type,
             attributes: &attributes,
             labels: &event.labels,
+            data: &Data::NONE,
         };
         let mut expected = Vec::new();
         let mut entries = Vec::new();
