@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::stage::{DELIVERIES, Meddler, Stage, at_once, options};
+use crate::stage::{DELIVERIES, Meddler, Stage, TENANT, at_once, options};
 
 #[tokio::test]
 async fn a_change_of_the_endpoints_between_two_passes_is_seen() {
@@ -87,4 +87,39 @@ async fn no_event_crosses_to_another_tenant() {
     assert_eq!(stage.fan_out(options()).drain().await.unwrap(), 2);
     assert_eq!(stage.owed(ours).await, ["ours"]);
     assert_eq!(stage.count(DELIVERIES).await, 1);
+}
+
+#[tokio::test]
+async fn filters_see_attributes_labels_and_data_as_they_were_published() {
+    let stage = Stage::new().await;
+    let mut wanted = Vec::new();
+    for (filter, owed) in [
+        (r#"{"data": {"total": [{"numeric": [">", 100]}]}}"#, &["e1", "e2"][..]),
+        (r#"{"data": {"items": {"sku": [{"suffix": "-x"}], "n": [2]}}}"#, &["e2"]),
+        (r#"{"data": [{"exists": false}]}"#, &["e4"]),
+        (
+            r#"{"attributes": {"plan": [{"anything-but": "free"}]}, "labels": [{"prefix": "v"}]}"#,
+            &["e3"],
+        ),
+        (r#"{"$or": [{"labels": ["vip"]}, {"data": {"odd": ["\ufffd"]}}]}"#, &["e1", "e3"]),
+    ] {
+        let endpoint = stage.endpoint(&["order.*"]).await;
+        let set = "UPDATE postrider.webhook_endpoints SET filter = $2::text::jsonb WHERE id = $1";
+        stage.client.execute(set, &[&endpoint.0, &filter]).await.unwrap();
+        wanted.push((endpoint, filter, owed));
+    }
+    for (id, data, attributes, labels) in [
+        // A number and half a pair that PostgreSQL accepts as JSON.
+        ("e1", r#"{"data":{"total":0}, "total":1e400, "odd":"\ud800"}"#, None, &[][..]),
+        ("e2", r#"{"total":100.5,"items":[{"sku":"a-x","n":1},{"sku":"b-x","n":2}]}"#, None, &[]),
+        ("e3", r#"{"total":100}"#, Some(r#"{"plan":"pro"}"#), &["vip"]),
+        ("e4", "null", Some(r#"{"plan":"free"}"#), &["v"]),
+    ] {
+        let publish = "SELECT postrider.publish('order.paid', $1, data => $3::text, id => $2, attributes => $4::text::jsonb, labels => $5)";
+        stage.client.execute(publish, &[&TENANT, &id, &data, &attributes, &labels]).await.unwrap();
+    }
+    assert_eq!(stage.fan_out(options()).drain().await.unwrap(), 4);
+    for (endpoint, filter, owed) in wanted {
+        assert_eq!(stage.owed(endpoint).await, owed, "{filter}");
+    }
 }
