@@ -18,9 +18,11 @@ pub(crate) struct Cli {
     pub(crate) run: Run,
 }
 
-/// The processes that a run starts besides the product; not for people.
+/// A measurement without a database, and the processes that a run starts besides the product, which are not for people.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Part {
+    /// What matching an event against 10,000 endpoints costs, and what it allocates
+    Match(Match),
     /// Answers 200 to everything and notes when it came; commands on standard input
     #[command(hide = true)]
     Sink,
@@ -35,6 +37,20 @@ pub(crate) struct Bare {
     pub(crate) url: String,
     pub(crate) in_flight: usize,
     pub(crate) requests: u64,
+}
+
+/// How matching is measured.
+#[derive(Debug, Args)]
+pub(crate) struct Match {
+    /// How often it is repeated; 5, with --quick 2
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: Option<u32>,
+    /// Fewer rounds
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Writes all figures as JSON; `-`: to standard output, and the table to standard error
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 /// What is measured, how often, and where it goes.
@@ -150,6 +166,12 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn matching_is_measured_by_a_word_of_its_own() {
+        let cli = Cli::try_parse_from(["postrider-bench", "match", "--quick", "--json", "-"]);
+        assert!(matches!(cli.unwrap().part, Some(Part::Match(Match { quick: true, .. }))));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod idle;
 mod latency;
 mod limit;
 mod machine;
+mod matching;
 mod others;
 mod progress;
 mod publish;
@@ -34,13 +35,13 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 
 use crate::args::{Cli, Part, Run};
-use crate::report::Report;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.part {
         Some(Part::Sink) => sink::serve().map(|()| ExitCode::SUCCESS),
         Some(Part::Bare(bare)) => bare::run(bare).map(|()| ExitCode::SUCCESS),
+        Some(Part::Match(options)) => matching::run(options),
         None => measure(&cli.run),
     };
     match done {
@@ -57,21 +58,23 @@ fn measure(run: &Run) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let report = runtime.block_on(rounds::measure(run))?;
     let text = format!("{}\n\n{}", report.heading(), report.table());
-    match run.json.as_deref() {
-        Some(path) if path == Path::new("-") => {
-            eprintln!("{text}");
-            println!("{}", json(&report)?);
-        }
-        Some(path) => {
-            println!("{text}");
-            std::fs::write(path, json(&report)?)
-                .with_context(|| format!("writing {}", path.display()))?;
-        }
-        None => println!("{text}"),
-    }
+    write_json(run.json.as_deref(), &text, &report)?;
     Ok(if report.void.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn json(report: &Report) -> Result<String> {
-    serde_json::to_string_pretty(report).context("writing the report")
+/// Prints the text and writes the figures as JSON, the text on standard error where the figures go to standard output.
+fn write_json(file: Option<&Path>, text: &str, figures: &impl serde::Serialize) -> Result<()> {
+    let json = || serde_json::to_string_pretty(figures).context("writing the report");
+    match file {
+        Some(path) if path == Path::new("-") => {
+            eprintln!("{text}");
+            println!("{}", json()?);
+        }
+        Some(path) => {
+            println!("{text}");
+            std::fs::write(path, json()?).with_context(|| format!("writing {}", path.display()))?;
+        }
+        None => println!("{text}"),
+    }
+    Ok(())
 }

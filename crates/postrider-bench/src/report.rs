@@ -59,9 +59,11 @@ pub(crate) enum Unit {
     PerSecond,
     Milliseconds,
     Microseconds,
+    Nanoseconds,
     Bytes,
     Mebibytes,
     PercentOfACore,
+    Count,
 }
 
 /// What the figure, or the ratio where there is one, ought to be.

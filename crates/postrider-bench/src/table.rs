@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::report::{Report, Target, Unit};
+use crate::report::{Report, Row, Target, Unit};
 use crate::samples::Samples;
 
 /// Percent of the machine above which others disturb the run.
@@ -11,53 +11,7 @@ const NOISE: f64 = 10.0;
 impl Report {
     /// The table for people.
     pub(crate) fn table(&self) -> String {
-        let mut table = Table::new();
-        table.load_style(presets::ASCII_MARKDOWN);
-        table.set_header([
-            "measured",
-            "median (min–max)",
-            "beside",
-            "median (min–max)",
-            "ratio (min–max)",
-            "target",
-            "",
-        ]);
-        for row in &self.rows {
-            let (beside, besides, ratio) = match &row.beside {
-                Some(b) => (
-                    b.what.as_str(),
-                    spread(&b.figures, row.unit),
-                    spread_of(&b.ratios, |r| format!("{r:.2}")),
-                ),
-                None => ("", String::new(), String::new()),
-            };
-            let target = match (row.target, &row.beside) {
-                (None, _) => String::new(),
-                (Some(Target::AtLeast(least)), _) => format!("≥ {least}"),
-                (Some(Target::AtMost(most)), _) => format!("≤ {}", row.unit.text(most)),
-            };
-            let verdict = match (row.meets(), &self.void) {
-                (None, _) => "",
-                (Some(_), Some(_)) => "void",
-                (Some(true), None) => "met",
-                (Some(false), None) => "MISSED",
-            };
-            table.add_row([
-                &row.what,
-                &spread(&row.figures, row.unit),
-                beside,
-                &besides,
-                &ratio,
-                &target,
-                verdict,
-            ]);
-        }
-        for index in [1, 3, 4] {
-            if let Some(column) = table.column_mut(index) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        table.to_string()
+        of_rows(&self.rows, self.void.is_some())
     }
 
     /// The lines above the table.
@@ -86,15 +40,68 @@ impl Report {
     }
 }
 
+/// The rows as a table.
+pub(crate) fn of_rows(rows: &[Row], is_void: bool) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header([
+        "measured",
+        "median (min–max)",
+        "beside",
+        "median (min–max)",
+        "ratio (min–max)",
+        "target",
+        "",
+    ]);
+    for row in rows {
+        let (beside, besides, ratio) = match &row.beside {
+            Some(b) => (
+                b.what.as_str(),
+                spread(&b.figures, row.unit),
+                spread_of(&b.ratios, |r| format!("{r:.2}")),
+            ),
+            None => ("", String::new(), String::new()),
+        };
+        let target = match (row.target, &row.beside) {
+            (None, _) => String::new(),
+            (Some(Target::AtLeast(least)), _) => format!("≥ {least}"),
+            (Some(Target::AtMost(most)), _) => format!("≤ {}", row.unit.text(most)),
+        };
+        let verdict = match (row.meets(), is_void) {
+            (None, _) => "",
+            (Some(_), true) => "void",
+            (Some(true), false) => "met",
+            (Some(false), false) => "MISSED",
+        };
+        table.add_row([
+            &row.what,
+            &spread(&row.figures, row.unit),
+            beside,
+            &besides,
+            &ratio,
+            &target,
+            verdict,
+        ]);
+    }
+    for index in [1, 3, 4] {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.to_string()
+}
+
 impl Unit {
     fn text(self, figure: f64) -> String {
         match self {
             Self::PerSecond => format!("{}/s", thousands(figure)),
             Self::Milliseconds => format!("{figure:.2} ms"),
             Self::Microseconds => format!("{figure:.1} µs"),
+            Self::Nanoseconds => format!("{} ns", thousands(figure)),
             Self::Bytes => format!("{} B", thousands(figure)),
             Self::Mebibytes => format!("{figure:.1} MiB"),
             Self::PercentOfACore => format!("{figure:.2} %"),
+            Self::Count => thousands(figure),
         }
     }
 }

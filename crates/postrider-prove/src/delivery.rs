@@ -1,0 +1,21 @@
+//! The lines of `cargo prove delivery`: what issue 3 must show, the delivery engine that subscribers and neighbours can trust.
+
+mod match_cost;
+
+use crate::kit::Proof;
+
+/// The lines, the short ones first.
+pub(crate) const LINES: &[Proof] = &[
+    Proof {
+        name: "match",
+        prove: Some(|ground, lines| Box::pin(match_cost::prove(ground, lines))),
+    },
+    Proof { name: "address-guard", prove: None },
+    Proof { name: "hostile-receivers", prove: None },
+    Proof { name: "signatures", prove: None },
+    Proof { name: "canary", prove: None },
+    Proof { name: "rate-limit", prove: None },
+    Proof { name: "order", prove: None },
+    Proof { name: "outage", prove: None },
+    Proof { name: "neighbours", prove: None },
+];
