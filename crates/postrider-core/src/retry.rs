@@ -69,9 +69,9 @@ pub fn decide(
     }
     match schedule.delay(attempt_number.max(1), delivery) {
         None => Verdict::Exhausted,
-        Some(wait) => {
-            Verdict::Retry { after: wait.max(retry_after(answer, now, ceiling).unwrap_or_default()) }
-        }
+        Some(wait) => Verdict::Retry {
+            after: wait.max(retry_after(answer, now, ceiling).unwrap_or_default()),
+        },
     }
 }
 

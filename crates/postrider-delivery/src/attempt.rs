@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_core::answer::Answer;
-use postrider_core::retry::{Verdict, decide};
+use postrider_core::health::{Finding, finding};
+use postrider_core::retry::{Verdict, decide, disables_endpoint};
 use postrider_core::status::{DeliveryStatus, ErrorClass};
 use postrider_destinations::{Capture, Client, Webhook, webhook_request};
 use postrider_runtime::Metrics;
+use postrider_store::admin::endpoints::TEST_EVENT;
 use postrider_store::clock::DbClock;
 use postrider_store::deliveries::{AttemptRecord, Close, EventPayload, LeasedDelivery, Reschedule};
 use tracing::{debug, info, warn};
@@ -20,30 +22,51 @@ pub(crate) struct Sender {
     pub(crate) client: Client,
     pub(crate) clock: DbClock,
     pub(crate) metrics: Metrics,
+    /// The longest wait that `Retry-After` can cause.
+    pub(crate) retry_after_ceiling: Duration,
+}
+
+/// What an attempt led to: for the delivery, and for its endpoint.
+pub(crate) struct Attempted {
+    pub(crate) outcome: Outcome,
+    pub(crate) finding: Finding,
+    /// The receiver asked for no further event at all: the reason that is kept with the endpoint.
+    pub(crate) disable: Option<&'static str>,
 }
 
 impl Sender {
     /// Makes one attempt, or ends the delivery without one if there is nothing to send or nobody to wait for it.
-    pub(crate) async fn attempt(&self, delivery: &LeasedDelivery, target: &Target) -> Outcome {
+    pub(crate) async fn attempt(&self, delivery: &LeasedDelivery, target: &Target) -> Attempted {
+        let without = |outcome| Attempted { outcome, finding: Finding::Nothing, disable: None };
         let Some(event) = &delivery.event else {
-            return end(delivery, DeliveryStatus::Exhausted, "body_missing");
+            return without(end(delivery, DeliveryStatus::Exhausted, "body_missing"));
         };
         let started_at = self.clock.now();
         if event.expires_at.is_some_and(|at| at <= started_at) {
-            return end(delivery, DeliveryStatus::Expired, "expired");
+            return without(end(delivery, DeliveryStatus::Expired, "expired"));
         }
         let number = delivery.attempts.saturating_add(1);
         let answer = self.send(event, target, number, started_at.as_second()).await;
-        let verdict = decide(&target.schedule, number, delivery.id, &answer, self.clock.now());
-        self.judged(delivery, answer, verdict, started_at, target.capture)
+        let (now, ceiling) = (self.clock.now(), self.retry_after_ceiling);
+        let verdict = decide(&target.schedule, number, delivery.id, &answer, now, ceiling);
+        Attempted {
+            finding: finding(&answer, now, ceiling),
+            disable: disables_endpoint(&answer).then(|| disable_reason(&answer)),
+            outcome: self.judged(delivery, answer, verdict, started_at, target.capture),
+        }
     }
 
     /// Ends a delivery whose endpoint cannot be sent to at all, as an attempt that failed for that reason.
-    pub(crate) fn refuse(&self, delivery: &LeasedDelivery, class: ErrorClass) -> Outcome {
+    pub(crate) fn refuse(
+        &self,
+        delivery: &LeasedDelivery,
+        class: ErrorClass,
+        rule: Option<&'static str>,
+    ) -> Outcome {
         let verdict = Verdict::Rejected { reason: class.as_str() };
         self.judged(
             delivery,
-            Answer::failed(class, Duration::ZERO),
+            Answer { detail: rule, ..Answer::failed(class, Duration::ZERO) },
             verdict,
             self.clock.now(),
             Capture::Failures,
@@ -72,6 +95,7 @@ impl Sender {
             outcome: verdict.outcome(),
             error: answer.error,
             peer: answer.peer,
+            detail: answer.detail,
             headers: header_lines(&answer),
             body: answer.body,
         });
@@ -90,10 +114,13 @@ impl Sender {
             timestamp,
             attempt: number,
             traceparent: event.traceparent.as_deref(),
-            body: event.envelope.clone(),
+            envelope: event.envelope.clone(),
         };
         match webhook_request(&target.endpoint, &target.signer, webhook) {
-            Ok(request) => self.client.send(request, target.timeout).await,
+            Ok(request) => match &target.tokens {
+                Some(tokens) => tokens.send(&self.client, request, target.timeout).await,
+                None => self.client.send(request, target.timeout).await,
+            },
             Err(class) => Answer::failed(class, Duration::ZERO),
         }
     }
@@ -131,6 +158,21 @@ impl Sender {
             ),
         }
     }
+}
+
+/// Whether somebody tries the endpoint out: that says nothing about its health.
+pub(crate) fn is_trial(delivery: &LeasedDelivery) -> bool {
+    // The envelope's own beginning, as the publish function composes it.
+    let begins = |envelope: &[u8]| {
+        let rest = envelope.strip_prefix(b"{\"event\":\"");
+        rest.and_then(|rest| rest.strip_prefix(TEST_EVENT.as_bytes()))
+            .is_some_and(|rest| rest.first() == Some(&b'"'))
+    };
+    delivery.event.as_ref().is_some_and(|event| begins(&event.envelope))
+}
+
+fn disable_reason(answer: &Answer) -> &'static str {
+    if answer.status == Some(410) { "gone (410)" } else { "asked for by its receiver" }
 }
 
 /// Ends a delivery without an attempt.

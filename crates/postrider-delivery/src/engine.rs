@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use postrider_core::health::HealthPolicy;
 use postrider_destinations::Client;
 use postrider_runtime::{Metrics, Stop, Tasks, Wake};
 use postrider_store::clock::DbClock;
@@ -17,6 +18,7 @@ use tracing::{info, warn};
 
 use crate::attempt::Sender;
 use crate::due::{self, Due};
+use crate::health::{self, Reports};
 use crate::lanes::{Inner, Lanes, lock};
 use crate::puller;
 use crate::recorder::{Recorder, Unwritten};
@@ -44,6 +46,10 @@ pub struct DeliveryOptions {
     /// Retries in flight at once in this worker, besides.
     pub retry_in_flight: usize,
     pub policy: TargetPolicy,
+    /// What attempts mean for an endpoint's health.
+    pub health: HealthPolicy,
+    /// The longest wait that `Retry-After` can cause.
+    pub retry_after_ceiling: Duration,
     /// Woken when an endpoint changed.
     pub endpoints_changed: Wake,
     /// Woken when leases of a dead worker became due.
@@ -93,12 +99,18 @@ impl Delivery {
             lease: options.lease,
             floor: options.lane_floor,
             byte_budget: options.lane_bytes,
-            sender: Sender { client, clock, metrics },
+            sender: Sender {
+                client,
+                clock,
+                metrics,
+                retry_after_ceiling: options.retry_after_ceiling,
+            },
             policy: options.policy,
             slots: Slots::new(options.in_flight, options.retry_in_flight),
             tasks: tasks.clone(),
             stop: stop.clone(),
             due,
+            reports: Reports::new(options.health),
             pulls,
             outcomes: Mutex::new(Some(outcomes)),
             lanes: Mutex::new(HashMap::new()),
@@ -117,6 +129,7 @@ impl Delivery {
         loops.spawn("puller", endless(puller::run(Arc::clone(inner), requests, stop.clone())));
         let look = due::run(Arc::clone(inner), options.leases_released, stop.clone());
         loops.spawn("due-finder", endless(look));
+        loops.spawn("health", endless(health::run(Arc::clone(inner), stop.clone())));
         let watch = watch(Arc::clone(inner), options.endpoints_changed, stop);
         loops.spawn("endpoint-watch", endless(watch));
         Self { lanes, tasks, loops, unwritten }
@@ -137,6 +150,14 @@ impl Delivery {
         while self.loops.join_next().await.is_some() {}
         let unwritten = self.unwritten.await.map_or(0, |Unwritten(count)| count);
         self.tasks.wait().await;
+        // What the last answers said of their endpoints; the database may be away.
+        match tokio::time::timeout(WATCH_LIMIT, health::flush(inner)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => {
+                warn!(error = %failure, "the health of endpoints was not kept: {failure}");
+            }
+            Err(_) => warn!("the health of endpoints was not kept: no answer in {WATCH_LIMIT:?}"),
+        }
         let leases = inner.take_leases();
         let mut left = Left { released: 0, lost: unwritten };
         for (index, chunk) in leases.chunks(RELEASE_CHUNK).enumerate() {
@@ -180,11 +201,12 @@ async fn watch(inner: Arc<Inner>, changed: Wake, stop: Stop) {
                 lane.mark_stale();
             }
         }
-        lock(&inner.lanes)
-            .retain(|_, lane| Arc::strong_count(lane) > 1 || !lane.is_idle(LANE_IDLE));
+        lock(&inner.lanes).retain(|_, lane| {
+            Arc::strong_count(lane) > 1 || !lane.is_idle(LANE_IDLE) || lane.is_unwell()
+        });
         tokio::select! {
             () = stop.soft() => {}
-            () = changed.woken() => {}
+            () = changed.woken() => inner.reports.look(),
             () = tokio::time::sleep(WATCH_EVERY) => {}
         }
     }

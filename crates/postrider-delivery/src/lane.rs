@@ -14,7 +14,7 @@ use postrider_store::deliveries::LeasedDelivery;
 use tokio::sync::Notify;
 
 pub(crate) use self::state::{Depth, Slot};
-use self::state::{State, float};
+use self::state::{Gate, Ramp, State, float};
 use crate::pace::whole;
 use crate::slots::Slots;
 use crate::target::Target;
@@ -72,7 +72,7 @@ impl Lane {
         let envelope = float(bytes) / float(wanted.max(1));
         let mut state = self.state();
         state.note_envelope(envelope);
-        if state.overflowed {
+        if state.overflowed || !matches!(state.gate, Gate::Open) {
             return 0;
         }
         let fits = whole(float(depth.bytes_left) / envelope.max(1.0));
@@ -219,6 +219,79 @@ impl Lane {
         slots.closed(slot);
     }
 
+    /// Its deliveries wait, to be asked about again at that time.
+    pub(crate) fn shut(&self, until: Instant) {
+        self.state().gate = Gate::Shut { until };
+    }
+
+    /// Deliveries flow again, slowly at first; false if they did.
+    pub(crate) fn let_flow(&self) -> bool {
+        let mut state = self.state();
+        let waited = !matches!(state.gate, Gate::Open);
+        if waited {
+            state.gate = Gate::Open;
+            state.ramp = Some(Ramp::START);
+            state.failures = 0;
+        }
+        waited
+    }
+
+    /// This worker may try one delivery.
+    pub(crate) fn begin_probe(&self) {
+        let mut state = self.state();
+        state.gate = Gate::Probing;
+        state.unwell = true;
+    }
+
+    pub(crate) fn is_probing(&self) -> bool {
+        matches!(self.state().gate, Gate::Probing)
+    }
+
+    /// Until when its deliveries wait; `None` if they flow, or one is tried.
+    pub(crate) fn shut_until(&self) -> Option<Instant> {
+        match self.state().gate {
+            Gate::Shut { until } => Some(until),
+            Gate::Open | Gate::Probing => None,
+        }
+    }
+
+    pub(crate) fn set_unwell(&self, unwell: bool) {
+        self.state().unwell = unwell;
+    }
+
+    /// Whether its record is not clean, or its deliveries wait.
+    pub(crate) fn is_unwell(&self) -> bool {
+        let state = self.state();
+        state.unwell || !matches!(state.gate, Gate::Open)
+    }
+
+    /// Notes a success: whether it is worth a report, and whether more may be in flight from now on.
+    pub(crate) fn note_success(&self) -> (bool, bool) {
+        let mut state = self.state();
+        state.failures = 0;
+        let mut grown = false;
+        if let Some(mut ramp) = state.ramp {
+            ramp.successes += 1;
+            grown = ramp.successes >= ramp.limit;
+            if grown {
+                ramp = Ramp { limit: ramp.limit * 2, successes: 0 };
+            }
+            state.ramp = (ramp.limit < state.slots).then_some(ramp);
+        }
+        (state.unwell, grown)
+    }
+
+    /// Notes a failure; whether it is the one that shuts the lane.
+    pub(crate) fn note_failure(&self, open_after: u32) -> bool {
+        let mut state = self.state();
+        state.unwell = true;
+        state.failures = state.failures.saturating_add(1);
+        if state.ramp.is_some() {
+            state.ramp = Some(Ramp::START);
+        }
+        state.failures >= open_after && matches!(state.gate, Gate::Open)
+    }
+
     pub(crate) fn note_attempt(&self, took: Duration) {
         self.state().speed.note(took);
     }
@@ -230,6 +303,11 @@ impl Lane {
         }
         let target = self.state().target.clone()?;
         target.valid_until.is_none_or(|until| Instant::now() < until).then_some(target)
+    }
+
+    /// The endpoint as it was last read, however long ago.
+    pub(crate) fn last_target(&self) -> Option<Arc<Target>> {
+        self.state().target.clone()
     }
 
     pub(crate) fn set_target(&self, target: Arc<Target>) {

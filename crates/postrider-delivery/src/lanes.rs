@@ -6,17 +6,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use postrider_core::health::{Finding, Report};
 use postrider_core::ids::{DeliveryId, EndpointId};
 use postrider_core::status::DeliveryStatus;
 use postrider_runtime::{Pacer, Stop};
 use postrider_store::deliveries::LeasedDelivery;
-use postrider_store::{Db, ErrorKind};
+use postrider_store::{Db, ErrorKind, deliveries};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, warn};
 
-use crate::attempt::{self, Sender};
+use crate::attempt::{self, Attempted, Sender};
 use crate::due::Due;
+use crate::health::Reports;
 use crate::hold::{InHand, Seat};
 use crate::lane::{Depth, Lane, Slot};
 use crate::recorder::{Outcome, Outcomes};
@@ -29,6 +31,9 @@ const RECORD_MARGIN: Duration = Duration::from_secs(5);
 const LEASE_SLACK: Duration = Duration::from_secs(10);
 /// The row's lease ends a little after ours, which is counted from before the statement was sent.
 const AFTER_LEASE: Duration = Duration::from_secs(1);
+/// Nothing starts in a lane before its health was judged, and asked for if that takes longer.
+const UNJUDGED: Duration = Duration::from_secs(1);
+const RELEASE_CHUNK: usize = 1000;
 /// The longest that fan-out waits for a lane to drain, a batch.
 const PACE: Duration = Duration::from_millis(100);
 
@@ -49,6 +54,7 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: Stop,
     pub(crate) due: Due,
+    pub(crate) reports: Reports,
     pub(crate) pulls: mpsc::UnboundedSender<EndpointId>,
     pub(crate) outcomes: Mutex<Option<Outcomes>>,
     pub(crate) lanes: Mutex<HashMap<EndpointId, Arc<Lane>>>,
@@ -96,6 +102,9 @@ impl Lanes {
                 rest.next_if(|delivery| delivery.endpoint == endpoint)
             }));
             self.0.open_slots(&lane);
+            if lane.shut_until().is_some() {
+                self.0.let_go(&lane);
+            }
             if lane.is_crowded(depth) {
                 crowded.push(lane);
             }
@@ -223,8 +232,11 @@ impl Inner {
                 if self.stop.soft_requested() {
                     return;
                 }
-                if lane.target().is_none() {
+                if lane.target().is_none() || lane.shut_until().is_some() {
                     hand.put_back(lane);
+                    if lane.shut_until().is_some() {
+                        self.let_go(lane);
+                    }
                     continue;
                 }
             }
@@ -237,14 +249,93 @@ impl Inner {
             }
             hand.in_flight(true);
             let started = Instant::now();
-            let outcome = self.sender.attempt(&hand.delivery, &target).await;
+            let attempted = self.sender.attempt(&hand.delivery, &target).await;
             lane.note_attempt(started.elapsed());
             hand.in_flight(false);
-            if outcomes.send(outcome).await.is_err() {
+            self.note_health(lane, &hand.delivery, &attempted);
+            if outcomes.send(attempted.outcome).await.is_err() {
                 return;
             }
             hand.settled = true;
         }
+    }
+
+    /// Draws the conclusions of an attempt: at once for this worker's lane, by a report for everybody.
+    fn note_health(
+        self: &Arc<Self>,
+        lane: &Arc<Lane>,
+        delivery: &LeasedDelivery,
+        attempted: &Attempted,
+    ) {
+        let (endpoint, now, probe) = (lane.endpoint, Instant::now(), lane.is_probing());
+        if probe {
+            // One at a time: the next one after this one was judged.
+            lane.shut(now + UNJUDGED);
+        }
+        if attempt::is_trial(delivery) {
+            if probe {
+                self.reports.give_back(endpoint, Duration::ZERO);
+            }
+            return;
+        }
+        if let Some(reason) = attempted.disable {
+            self.reports.disable(endpoint, reason);
+            lane.shut(now + UNJUDGED);
+            self.let_go(lane);
+            return;
+        }
+        let report = Report { probe, ..Report::default() };
+        match attempted.finding {
+            Finding::Well => {
+                let (tell, grown) = lane.note_success();
+                if tell {
+                    self.reports.report(endpoint, Report { succeeded: true, ..report });
+                }
+                if grown {
+                    self.open_slots(lane);
+                }
+            }
+            Finding::Failed => {
+                self.reports.report(endpoint, Report { failures: 1, ..report });
+                if lane.note_failure(self.reports.policy.open_after) {
+                    lane.shut(now + UNJUDGED);
+                    self.let_go(lane);
+                }
+            }
+            Finding::Paused(wait) => {
+                let pause_until = self.sender.clock.now().saturating_add(wait).ok();
+                self.reports.report(endpoint, Report { pause_until, ..report });
+                lane.shut(now + wait);
+                self.let_go(lane);
+            }
+            Finding::Nothing if probe => {
+                self.reports.give_back(endpoint, self.reports.policy.probe_after);
+            }
+            Finding::Nothing => {}
+        }
+    }
+
+    /// Gives back what a lane has queued, untouched and due at once, for its endpoint is to be left alone.
+    pub(crate) fn let_go(self: &Arc<Self>, lane: &Lane) {
+        let taken = lane.take_all();
+        if taken.is_empty() {
+            return;
+        }
+        lane.overflow();
+        taken.iter().for_each(|delivery| self.count_out(delivery));
+        if let Some(until) = lane.shut_until() {
+            self.due.at(lane.endpoint, until);
+        }
+        let leases: Vec<_> = taken.iter().map(|d| (d.id, d.lease_no)).collect();
+        let (inner, endpoint) = (Arc::clone(self), lane.endpoint);
+        self.tasks.spawn(async move {
+            for chunk in leases.chunks(RELEASE_CHUNK) {
+                if let Err(failure) = deliveries::release(&inner.db, inner.owner, chunk).await {
+                    inner.sender.metrics.db_error("delivery");
+                    debug!(endpoint.id = %endpoint, error = %failure, "leases of {endpoint} end by themselves");
+                }
+            }
+        });
     }
 
     /// Looks the endpoint up, once for all slots that wait. Without a target, the lane's deliveries have been dealt with.
@@ -257,7 +348,8 @@ impl Inner {
         // Another slot may have dealt with everything while this one waited.
         while lane.queued() > 0 && !self.stop.soft_requested() {
             lane.clear_stale();
-            match look_up(&self.db, lane.endpoint, &self.policy).await {
+            let before = lane.last_target();
+            match look_up(&self.db, lane.endpoint, &self.policy, before.as_deref()).await {
                 Ok(Lookup::Ready(mut target)) => {
                     let longest = self.lease.saturating_sub(LEASE_SLACK);
                     if target.timeout > longest {
@@ -276,9 +368,9 @@ impl Inner {
                     .await;
                     return None;
                 }
-                Ok(Lookup::Unusable(class)) => {
-                    self.end_all(lane, outcomes, |delivery| self.sender.refuse(delivery, class))
-                        .await;
+                Ok(Lookup::Unusable(class, rule)) => {
+                    let refuse = |delivery: &_| self.sender.refuse(delivery, class, rule);
+                    self.end_all(lane, outcomes, refuse).await;
                     return None;
                 }
                 Ok(Lookup::Held(why)) => {

@@ -4,11 +4,12 @@
 //! Never holds a transaction or a connection to the database while a request is in flight.
 //!
 //! The parts: [`Lanes`] (one queue an endpoint, with its slots), `slots` (how many of them there may be), `attempt` (one request), `recorder` (outcomes in batches),
-//! `puller` (leases from the database what a lane has room for), `due` (knows when), `target` (the endpoint as it is now).
+//! `puller` (leases from the database what a lane has room for), `due` (knows when), `health` (whether deliveries flow), `target` (the endpoint as it is now).
 
 mod attempt;
 mod due;
 mod engine;
+mod health;
 mod hold;
 mod lane;
 mod lanes;

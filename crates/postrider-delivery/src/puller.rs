@@ -12,6 +12,7 @@ use postrider_store::deliveries;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, warn};
 
+use crate::health;
 use crate::lanes::Inner;
 
 /// Pulls at once: enough to keep the lanes full, few enough to leave the database to fan-out and the recorder.
@@ -42,19 +43,53 @@ pub(crate) async fn run(
             inner.due.at(endpoint, Instant::now() + SOON);
             continue;
         }
-        let Some(wanted) = lane.begin_pull(inner.depth()) else { continue };
+        let shut_until = lane.shut_until();
+        if let Some(until) = shut_until.filter(|until| *until > Instant::now()) {
+            lane.overflow();
+            inner.due.at(endpoint, until);
+            continue;
+        }
+        let wanted = match shut_until {
+            Some(_) => None,
+            None => match lane.begin_pull(inner.depth()) {
+                Some(wanted) => Some(wanted),
+                None => continue,
+            },
+        };
         let Ok(permit) = Arc::clone(&at_once).acquire_owned().await else { return };
         if stop.soft_requested() {
             return;
         }
         let (task, stop) = (Arc::clone(&inner), stop.clone());
         inner.tasks.spawn(async move {
-            if !pull(&task, endpoint, wanted).await {
+            let served = match wanted {
+                Some(wanted) => pull(&task, endpoint, wanted).await,
+                None => ask(&task, endpoint).await,
+            };
+            if !served {
                 // Kept by the permit: a database that is away gets a few tries a second, not one for each endpoint.
                 stop.soft_within(AFTER_FAILURE).await;
             }
             drop(permit);
         });
+    }
+}
+
+/// Asks whether the deliveries of a lane that was shut flow again, and pulls them if so. `false`: the database failed.
+async fn ask(inner: &Arc<Inner>, endpoint: EndpointId) -> bool {
+    let lane = inner.lane(endpoint);
+    match health::admit(inner, &lane).await {
+        Ok(true) => match lane.begin_pull(inner.depth()) {
+            Some(wanted) => pull(inner, endpoint, wanted).await,
+            None => true,
+        },
+        Ok(false) => true,
+        Err(failure) => {
+            inner.sender.metrics.db_error("pull");
+            warn!(endpoint.id = %endpoint, error = %failure, "asking how {endpoint} is failed: {failure}");
+            inner.due.at(endpoint, Instant::now() + AFTER_FAILURE);
+            false
+        }
     }
 }
 
@@ -64,9 +99,15 @@ async fn pull(inner: &Arc<Inner>, endpoint: EndpointId, wanted: usize) -> bool {
     match deliveries::pull(&inner.db, endpoint, wanted, inner.owner, inner.lease).await {
         Ok(pulled) => {
             let short = pulled.len() < wanted;
+            if pulled.is_empty() && lane.is_probing() {
+                inner.reports.give_back(endpoint, Duration::ZERO);
+            }
             inner.count_in(&pulled);
             let again = lane.end_pull(pulled, short);
             inner.open_slots(&lane);
+            if lane.shut_until().is_some() {
+                inner.let_go(&lane);
+            }
             if again {
                 inner.request_pull(endpoint);
             } else if short {

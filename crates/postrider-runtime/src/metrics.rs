@@ -16,6 +16,8 @@ pub use series::{Seconds, Series};
 type Label = [(&'static str, &'static str); 1];
 
 const OUTCOMES: &[&str] = &["delivered", "retry", "exhausted", "rejected"];
+const CIRCUIT_CHANGES: &[&str] = &["opened", "recovered", "disabled"];
+const CIRCUITS: &[&str] = &["open", "half_open", "paused"];
 const WAKEUP_MODES: &[&str] = &["listen", "poll"];
 /// The error classes of an attempt; a class that is not listed is counted as `other`.
 const ERROR_CLASSES: &[&str] = &[
@@ -85,6 +87,17 @@ impl Metrics {
     #[must_use]
     pub fn attempts(&self, outcome: &'static str) -> u64 {
         self.attempts.get_or_create(&[("outcome", known(OUTCOMES, outcome))]).get()
+    }
+
+    /// Counts an endpoint's change: `opened` (its circuit), `recovered` or `disabled`.
+    pub fn circuit(&self, what: &'static str) {
+        self.circuit_changes.get_or_create(&[("change", known(CIRCUIT_CHANGES, what))]).inc();
+    }
+
+    /// Says how many endpoints have their circuit in this state, `open` or `half_open`, or are `paused`.
+    pub fn set_circuits(&self, state: &'static str, endpoints: usize) {
+        let gauge = self.circuits.get_or_create(&[("state", known(CIRCUITS, state))]);
+        gauge.set(i64::try_from(endpoints).unwrap_or(i64::MAX));
     }
 
     /// Says how this worker is woken: `listen` or `poll`.

@@ -19,7 +19,8 @@ use uuid::Uuid;
 
 use crate::statement::{
     ATTEMPTS_INSERT, DELIVERIES_CLOSE, DELIVERIES_DROP_DOUBLED, DELIVERIES_DUE,
-    DELIVERIES_NEXT_DUE, DELIVERIES_PULL, DELIVERIES_RELEASE, DELIVERIES_RESCHEDULE, DELIVERIES_TELL_EXHAUSTED,
+    DELIVERIES_NEXT_DUE, DELIVERIES_PULL, DELIVERIES_RELEASE, DELIVERIES_RESCHEDULE,
+    DELIVERIES_TELL_EXHAUSTED,
 };
 use crate::{Db, Session, StoreError};
 
@@ -295,7 +296,7 @@ impl CloseColumns {
         }
     }
 
-    fn params<'a>(&'a self, owner: &'a i64) -> [&'a (dyn tokio_postgres::types::ToSql + Sync); 9] {
+    fn params<'a>(&'a self, owner: &'a i64) -> [&'a (dyn ToSql + Sync); 9] {
         [
             &self.ids,
             &self.lease_nos,

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use crate::control::ENDPOINTS_CHANNEL;
 use crate::deliveries::whole_seconds;
 use crate::statement::{
-    CONTROL_NOTIFY, ENDPOINT_HEALTH_GIVE_BACK, ENDPOINT_HEALTH_PROBE, ENDPOINT_HEALTH_READ, ENDPOINT_HEALTH_TELL,
-    ENDPOINT_HEALTH_UNWELL, ENDPOINT_HEALTH_WRITE,
+    CONTROL_NOTIFY, ENDPOINT_HEALTH_GIVE_BACK, ENDPOINT_HEALTH_PROBE, ENDPOINT_HEALTH_READ,
+    ENDPOINT_HEALTH_TELL, ENDPOINT_HEALTH_UNWELL, ENDPOINT_HEALTH_WRITE,
 };
 use crate::{Db, StoreError};
 
@@ -38,6 +38,8 @@ pub struct HealthChange {
     pub health: Health,
     /// Operator events: their types, and what their data say besides the endpoint's id.
     pub events: Vec<(&'static str, Value)>,
+    /// Whether its deliveries begin or cease to flow, so that the other workers are told to look.
+    pub knock: bool,
 }
 
 impl HealthRow {
@@ -114,7 +116,7 @@ pub async fn write(db: &Db, changes: &[HealthChange]) -> Result<Vec<EndpointId>,
             session.run(&ENDPOINT_HEALTH_TELL, &[&change.endpoint.0, name, data]).await?;
         }
     }
-    if changes.iter().any(|change| !change.events.is_empty()) {
+    if changes.iter().any(|change| change.knock) {
         // The other workers look at once.
         session.run(&CONTROL_NOTIFY, &[&ENDPOINTS_CHANNEL, &""]).await?;
     }

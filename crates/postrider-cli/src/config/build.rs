@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use postrider_core::address::AddressPolicy;
+use postrider_core::health::HealthPolicy;
 use postrider_core::seal::KeyRing;
+use postrider_destinations::EgressProxy;
 use postrider_store::{Connect, Mode};
 
 use super::hidden::Hidden;
 use super::layers::{Flags, Sources};
 use super::read::{Reader, span_text};
-use super::{Admin, Config, Database, Egress, LogFormat, Retention, Role, Worker};
+use super::{Admin, Config, Database, Egress, Health, LogFormat, Retention, Role, Worker};
 
 /// What must be left of a lease after the longest attempt: to record it, and for clocks that differ.
 const LEASE_SLACK: Duration = Duration::from_secs(10);
@@ -25,6 +27,7 @@ pub(crate) fn build(read: &mut Reader<'_>, sources: &Sources, flags: &Flags) -> 
     Config {
         database: database(read),
         worker: worker(read),
+        health: health(read),
         egress: egress(read, flags.dev),
         retention: retention(read),
         admin: admin(read),
@@ -132,6 +135,17 @@ fn worker(read: &mut Reader<'_>) -> Worker {
     worker
 }
 
+fn health(read: &mut Reader<'_>) -> Health {
+    let standard = HealthPolicy::default();
+    let policy = HealthPolicy {
+        open_after: u32::try_from(read.count("health.open_after", 1..=1000)).unwrap_or(standard.open_after),
+        probe_after: read.span("health.probe_after", 100 * MS..=standard.probe_at_most),
+        disable_after: read.span("health.disable_after", Duration::ZERO..=365 * DAY),
+        ..standard
+    };
+    Health { policy, retry_after_ceiling: read.span("health.retry_after_ceiling", SECOND..=DAY) }
+}
+
 fn roles(read: &mut Reader<'_>) -> Vec<Role> {
     let words = read.list("worker.roles", |text| match text {
         "all" => Ok(Role::ALL.to_vec()),
@@ -160,10 +174,28 @@ fn egress(read: &mut Reader<'_>, dev: bool) -> Egress {
     }
     Egress {
         allow_http: read.switch("egress.allow_http") || dev,
-        addresses: AddressPolicy { allow, deny, ..AddressPolicy::default() },
+        addresses: AddressPolicy {
+            allow,
+            deny,
+            allow_ports: read.ports("egress.allow_ports"),
+            ports: read.ports("egress.ports"),
+            ..AddressPolicy::default()
+        },
         dns_servers: read.servers("egress.dns_servers"),
+        proxy: proxy(read),
         ca_file: read.file("egress.ca_file"),
     }
+}
+
+fn proxy(read: &mut Reader<'_>) -> Option<EgressProxy> {
+    let proxy = read.parsed("egress.proxy", |text| {
+        EgressProxy::parse(text).map_err(|error| error.to_string())
+    });
+    let resolves = read.switch("egress.proxy_resolves");
+    if resolves && proxy.is_none() && read.is_sound("egress.proxy") {
+        read.refuse("egress.proxy_resolves", "needs egress.proxy, which is not set");
+    }
+    proxy.map(|proxy| proxy.resolving(resolves))
 }
 
 fn retention(read: &mut Reader<'_>) -> Retention {

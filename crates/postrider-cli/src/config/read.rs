@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use config::ValueKind;
 use ipnet::IpNet;
+use postrider_core::address::judge_port;
 
 use super::layers::Mistake;
 use super::settings::Setting;
@@ -126,6 +127,13 @@ impl<'a> Reader<'a> {
             text.parse::<IpNet>()
                 .or_else(|_| address())
                 .map_err(|_| format!("{text:?} is no network such as 10.1.0.0/16"))
+        })
+    }
+
+    pub(crate) fn ports(&mut self, name: &'static str) -> Vec<u16> {
+        self.list(name, |text| {
+            let port = text.parse().ok().filter(|port| judge_port(*port).is_ok());
+            port.ok_or_else(|| format!("{text:?} is no port from 1 to 65535 that is permitted"))
         })
     }
 

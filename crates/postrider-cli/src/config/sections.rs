@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use postrider_core::address::AddressPolicy;
+use postrider_core::health::HealthPolicy;
 use postrider_core::url::UrlPolicy;
+use postrider_destinations::EgressProxy;
 use postrider_store::Mode;
 
 use super::hidden::Hidden;
@@ -49,6 +51,13 @@ pub(crate) struct Worker {
     pub fallback_poll: Duration,
 }
 
+/// What attempts mean for an endpoint.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Health {
+    pub policy: HealthPolicy,
+    pub retry_after_ceiling: Duration,
+}
+
 /// Where requests may go.
 #[derive(Debug, Clone)]
 pub(crate) struct Egress {
@@ -57,6 +66,8 @@ pub(crate) struct Egress {
     pub addresses: AddressPolicy,
     /// Empty: the system's resolver.
     pub dns_servers: Vec<SocketAddr>,
+    /// The only address that is dialled, where there is one.
+    pub proxy: Option<EgressProxy>,
     pub ca_file: Option<PathBuf>,
 }
 

@@ -171,6 +171,7 @@ fn client(config: &Config) -> Result<Client, StoreError> {
             Dns::Servers(config.egress.dns_servers.clone())
         },
         ca_file: config.egress.ca_file.clone(),
+        proxy: config.egress.proxy.clone(),
         ..ClientConfig::default()
     })
     .map_err(|error| StoreError::other("setting up the HTTP client", error.to_string()))
@@ -216,6 +217,8 @@ fn delivery_options(
             timeout: worker.attempt_timeout,
             in_flight: worker.endpoint_in_flight,
         },
+        health: options.config.health.policy,
+        retry_after_ceiling: options.config.health.retry_after_ceiling,
         endpoints_changed,
         leases_released,
     }

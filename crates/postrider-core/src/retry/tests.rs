@@ -116,7 +116,10 @@ fn the_first_attempt_is_at_once_whatever_the_schedule() {
     let never_again = Schedule::new(Vec::new()).unwrap();
     assert_eq!(never_again.delay(0, DELIVERY), Some(Duration::ZERO));
     assert_eq!(never_again.delay(1, DELIVERY), None);
-    assert_eq!(decide(&never_again, 1, DELIVERY, &status(500), now(), RETRY_AFTER_CEILING), Verdict::Exhausted);
+    assert_eq!(
+        decide(&never_again, 1, DELIVERY, &status(500), now(), RETRY_AFTER_CEILING),
+        Verdict::Exhausted
+    );
 }
 
 #[test]
@@ -173,7 +176,11 @@ fn retry_after_is_read_in_all_its_forms() {
         (b"2026-11-21T08:02:00Z", None),
     ] {
         let answer = with(status(503), "Retry-After", value);
-        assert_eq!(retry_after(&answer, now(), RETRY_AFTER_CEILING), expected.map(seconds), "{value:?}");
+        assert_eq!(
+            retry_after(&answer, now(), RETRY_AFTER_CEILING),
+            expected.map(seconds),
+            "{value:?}"
+        );
     }
     assert_eq!(retry_after(&status(503), now(), RETRY_AFTER_CEILING), None);
 }

@@ -32,6 +32,29 @@ pub(crate) struct Depth {
     pub(crate) bytes_left: usize,
 }
 
+/// Whether deliveries flow.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Gate {
+    Open,
+    /// They wait in the database; to be asked about again at that time.
+    Shut {
+        until: Instant,
+    },
+    /// One of them is tried.
+    Probing,
+}
+
+/// How many may be in flight after a recovery: doubled whenever as many have succeeded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ramp {
+    pub(super) limit: usize,
+    pub(super) successes: usize,
+}
+
+impl Ramp {
+    pub(super) const START: Self = Self { limit: 1, successes: 0 };
+}
+
 /// Everything about a lane that changes.
 pub(super) struct State {
     pub(super) first: VecDeque<LeasedDelivery>,
@@ -54,6 +77,12 @@ pub(super) struct State {
     pub(super) speed: Speed,
     /// It would have opened more slots, had the others left more.
     pub(super) held_back: bool,
+    pub(super) gate: Gate,
+    pub(super) ramp: Option<Ramp>,
+    /// Failures since the last success, as far as this worker knows.
+    pub(super) failures: u32,
+    /// Its record is not clean, so successes are worth a report.
+    pub(super) unwell: bool,
     pub(super) touched: Instant,
 }
 
@@ -74,6 +103,10 @@ impl State {
             slots,
             speed: Speed::default(),
             held_back: false,
+            gate: Gate::Open,
+            ramp: None,
+            failures: 0,
+            unwell: false,
             touched: Instant::now(),
         }
     }
@@ -83,7 +116,7 @@ impl State {
     }
 
     pub(super) fn free(&self, depth: Depth) -> usize {
-        self.depth(depth).saturating_sub(self.first.len() + self.retries.len() + self.reserved)
+        self.depth(depth).saturating_sub(self.held())
     }
 
     /// Whether it is more than half full.
@@ -98,13 +131,36 @@ impl State {
 
     /// How many more deliveries may come in, as far as memory goes too.
     pub(super) fn room(&self, depth: Depth) -> usize {
+        match self.gate {
+            Gate::Open => {}
+            Gate::Shut { .. } => return 0,
+            Gate::Probing => return 1_usize.saturating_sub(self.held() + self.running()),
+        }
         let free = self.free(depth);
         if self.speed.is_fast() {
             return free;
         }
         let envelope = self.envelope_bytes.unwrap_or(UNKNOWN_ENVELOPE).max(1.0);
         let most = whole(float(depth.bytes_left / BYTES_PART) / envelope).max(1);
-        free.min(most.saturating_sub(self.first.len() + self.retries.len() + self.reserved))
+        free.min(most.saturating_sub(self.held()))
+    }
+
+    fn held(&self) -> usize {
+        self.first.len() + self.retries.len() + self.reserved
+    }
+
+    fn running(&self) -> usize {
+        self.first_running + self.retries_running
+    }
+
+    /// How many may be in flight just now.
+    fn limit(&self) -> usize {
+        match (self.gate, self.ramp) {
+            (Gate::Shut { .. }, _) => 0,
+            (Gate::Probing, _) => 1,
+            (Gate::Open, Some(ramp)) => ramp.limit.min(self.slots),
+            (Gate::Open, None) => self.slots,
+        }
     }
 
     /// Half of the slots, at least one.
@@ -114,7 +170,7 @@ impl State {
 
     /// Which queue the next attempt comes from, with `opening` slots opened but not yet at work.
     pub(super) fn next_slot(&mut self, opening: usize, slots: &Slots) -> Option<Slot> {
-        if self.first_running + self.retries_running >= self.slots {
+        if self.running() >= self.limit() {
             return None;
         }
         let waiting = self.first.len() + self.retries.len();

@@ -2,12 +2,20 @@
 
 use std::time::{Duration, Instant};
 
+use postrider_core::health::HealthPolicy;
+
 use crate::stage::{Knobs, PATIENCE, Stage};
 
 const OPEN: &str = "SELECT count(*) FROM postrider.webhook_deliveries_open";
 const DELIVERED: &str =
     "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'delivered'";
 const ATTEMPTS: &str = "SELECT count(*) FROM postrider.webhook_attempts";
+
+/// A worker whose circuits do not open.
+fn patient() -> Knobs {
+    let health = HealthPolicy { open_after: u32::MAX, ..HealthPolicy::default() };
+    Knobs { health, ..Knobs::default() }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn published_events_arrive_signed_and_are_recorded() {
@@ -50,7 +58,7 @@ async fn retries_start_when_they_are_due_each_at_its_own_time() {
     let answers = [500; 30].into_iter().chain([200]);
     stage.receiver.behave("/in", postrider_testkit::Behaviour::statuses(answers));
     stage.publish("acme", "m", 30).await;
-    let mut worker = stage.worker(Knobs::default()).await;
+    let mut worker = stage.worker(patient()).await;
     worker.fan_out.drain().await.unwrap();
     // Waits of one second, spread by their jitter; the next look at everything that is owed comes only after five.
     stage.receiver.wait_for(30, PATIENCE).await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postrider_core::address::AddressPolicy;
+use postrider_core::health::HealthPolicy;
 use postrider_core::ids::EndpointId;
 use postrider_core::seal::KeyRing;
 use postrider_core::signing::Secret;
@@ -45,6 +46,7 @@ pub(crate) struct Knobs {
     pub(crate) timeout: Duration,
     pub(crate) lane_bytes: usize,
     pub(crate) in_flight: usize,
+    pub(crate) health: HealthPolicy,
 }
 
 impl Default for Knobs {
@@ -55,6 +57,7 @@ impl Default for Knobs {
             timeout: Duration::from_secs(5),
             lane_bytes: 64 << 20,
             in_flight: 512,
+            health: HealthPolicy::default(),
         }
     }
 }
@@ -150,6 +153,8 @@ impl Stage {
                 timeout: knobs.timeout,
                 in_flight: 10,
             },
+            health: knobs.health,
+            retry_after_ceiling: postrider_core::retry::RETRY_AFTER_CEILING,
             endpoints_changed: Wake::new(),
             leases_released: Wake::new(),
         };

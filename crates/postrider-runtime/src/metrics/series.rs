@@ -9,7 +9,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
-use super::{ERROR_CLASSES, Label, OUTCOMES, STAGES, TABLES, WAKEUP_MODES};
+use super::{
+    CIRCUIT_CHANGES, CIRCUITS, ERROR_CLASSES, Label, OUTCOMES, STAGES, TABLES, WAKEUP_MODES,
+};
 
 /// A gauge in seconds.
 pub type Seconds = Gauge<f64, AtomicU64>;
@@ -57,6 +59,9 @@ pub struct Series {
     pub lane_bytes: Gauge,
     /// Requests in flight.
     pub in_flight: Gauge,
+
+    pub(super) circuits: Family<Label, Gauge>,
+    pub(super) circuit_changes: Family<Label, Counter>,
 
     /// Notifications received.
     pub notifications: Counter,
@@ -169,6 +174,20 @@ impl Series {
                 Gauge::default(),
             ),
             in_flight: add(r, "requests_in_flight", "Requests in flight", Gauge::default()),
+            circuits: family(
+                r,
+                "endpoints_unwell",
+                "Endpoints whose deliveries wait, by why",
+                "state",
+                CIRCUITS,
+            ),
+            circuit_changes: family(
+                r,
+                "endpoint_changes",
+                "Changes that this worker made to the health of endpoints",
+                "change",
+                CIRCUIT_CHANGES,
+            ),
             notifications: add(
                 r,
                 "notifications_received",
