@@ -26,7 +26,7 @@ pub(crate) struct Fields {
     /// Event types it wants: exact names, email.* or *
     #[arg(long, value_name = "TYPES", value_delimiter = ',')]
     pub types: Option<Vec<String>>,
-    /// Filter on attributes and labels, as JSON, @FILE or - for standard input
+    /// Filter on attributes, labels and data: an event pattern as JSON, @FILE or - for standard input
     #[arg(long, value_name = "JSON")]
     pub filter: Option<String>,
     /// Request header of its own, as "Name: value"; for secret values use --header-file
