@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use anyhow::{Context as _, Result, bail};
 use postrider_core::headers::CustomHeaders;
 use postrider_core::seal::{KeyRing, generate_master_key};
-use postrider_core::signing::Secret;
+use postrider_core::signing::{SecretKind, SigningSecret};
 use postrider_embedded_pg::{EmbeddedPg, Options};
-use postrider_store::admin::endpoints::{self, NewEndpoint};
+use postrider_store::admin::endpoints::{self, NewEndpoint, RequestSettings};
 use postrider_store::{Connect, Db, Mode, migrations};
 use tokio_postgres::Client;
 
@@ -111,7 +111,8 @@ impl Site {
                 capture_responses: false,
                 enabled: true,
                 metadata: &serde_json::json!({}),
-                secret: &Secret::generate(&rand::random()),
+                secret: &SigningSecret::generate(SecretKind::Standard, &rand::random()),
+                settings: RequestSettings::default(),
             };
             endpoints::create(&db, &self.keys, &endpoint).await?;
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, deliveries, demo, endpoints, events, failed, migrate, prune, run, sign,
+    completions, config, deliveries, demo, egress, endpoints, events, failed, keys, migrate, prune, run, sign,
     sink, switch, verify,
 };
 use crate::config::Flags;
@@ -81,9 +81,15 @@ pub(crate) enum Command {
     /// Events that could not be fanned out, and best-effort publishes that failed
     #[command(subcommand)]
     Failed(failed::Command),
+    /// Where requests of single tenants may go, and what becomes of a URL
+    #[command(subcommand)]
+    Egress(egress::Command),
     /// The kill switch of publishing
     #[command(subcommand)]
     Switch(switch::Command),
+    /// The master keys that seal secrets
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// How the installation stands, on one screen
     Status,
     /// Look at the configuration
@@ -158,6 +164,14 @@ mod tests {
             "endpoints delete whk_0 --yes",
             "endpoints test whk_0",
             "endpoints enable whk_0",
+            "endpoints secrets list whk_0",
+            "endpoints secrets rotate whk_0 --overlap 1h --kind ed25519",
+            "endpoints secrets rotate whk_0 --overlap forever --kind opaque --secret-file -",
+            "endpoints secrets revoke whk_0 00000000-0000-0000-0000-000000000000",
+            "endpoints add https://example.com/h --format raw --sign stripe=X-E2A-Signature,github --auth-file f",
+            "endpoints update whk_0 --sign none --no-auth --no-tls",
+            "keys list",
+            "keys rotate --dry-run --json",
             "endpoints disable whk_0",
             "events publish email.sent --key m1 --key x --data {}",
             "events list --since 2h --type email.*",
@@ -167,6 +181,10 @@ mod tests {
             "deliveries retry whd_0",
             "failed list",
             "failed requeue --all",
+            "egress set acme --allow-cidrs 10.1.0.0/16,fd00::/8 --deny-cidrs 9.9.9.9 --ports 443,8443",
+            "egress clear acme",
+            "egress list --tenant acme",
+            "egress check https://example.com/h --tenant acme",
             "switch off --tenant acme --reason x",
             "switch on",
             "switch list",

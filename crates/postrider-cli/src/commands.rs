@@ -4,9 +4,11 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod deliveries;
 pub(crate) mod demo;
+pub(crate) mod egress;
 pub(crate) mod endpoints;
 pub(crate) mod events;
 pub(crate) mod failed;
+pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod prune;
 pub(crate) mod run;
@@ -89,7 +91,9 @@ async fn at_database(context: &Context, database: &Database, command: Command) -
         Command::Events(command) => events::run(context, database, command).await,
         Command::Deliveries(command) => deliveries::run(context, database, command).await,
         Command::Failed(command) => failed::run(context, database, command).await,
+        Command::Egress(command) => egress::run(context, database, command).await,
         Command::Switch(command) => switch::run(context, database, command).await,
+        Command::Keys(command) => keys::run(context, database, command).await,
         Command::Prune(args) => prune::run(context, database, &args).await,
         Command::Status => status::run(context, database).await,
         _ => unreachable!("commands without a database were dispatched before"),

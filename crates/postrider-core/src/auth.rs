@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::input::InputError;
@@ -47,6 +48,21 @@ pub struct OAuth2 {
     /// Not in the RFC, and asked for by several providers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
+    /// How the client logs in to the token server.
+    #[serde(default)]
+    #[zeroize(skip)]
+    pub client_auth: ClientAuth,
+}
+
+/// How a client logs in to its token server (RFC 6749, section 2.3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientAuth {
+    /// By the header `authorization`, which every server must accept.
+    #[default]
+    Basic,
+    /// In the form, which some servers want.
+    Post,
 }
 
 /// What an endpoint's TLS connections need besides the usual, in PEM.
@@ -147,6 +163,11 @@ impl TlsIdentity {
         Ok(self)
     }
 
+    /// SHA-256 over all of it: tells apart connections that must not be shared.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Sha256::digest(self.expose_json().as_bytes()).into()
+    }
+
     /// Reads what was sealed.
     pub fn parse_json(text: &str) -> Result<Self, InputError> {
         let identity: Self = serde_json::from_str(text).map_err(|error| not_read(&error))?;
@@ -217,7 +238,7 @@ fn not_read(error: &serde_json::Error) -> InputError {
         serde_json::error::Category::Data => refused(
             "auth",
             "auth.type",
-            "must have the type basic (user, password), bearer (token) or oauth2 (token_url, client_id, client_secret, scope?, audience?)",
+            "must have the type basic (user, password), bearer (token) or oauth2 (token_url, client_id, client_secret, scope?, audience?, client_auth?)",
         ),
         _ => InputError::new("auth", "json", format!("not valid JSON, at line {}", error.line())),
     }

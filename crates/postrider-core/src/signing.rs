@@ -40,7 +40,6 @@ pub struct Signer {
 #[derive(Clone)]
 enum Key {
     Symmetric(Hmac<Sha256>),
-    // In a box: ten times as large as the other, and rare.
     Ed25519(Box<Ed25519Secret>),
 }
 
@@ -56,7 +55,7 @@ impl Signer {
     pub fn with_profiles(secrets: &[SigningSecret], profiles: &[Profile]) -> Self {
         let key = |secret: &SigningSecret| match secret {
             SigningSecret::Standard(secret) => Some(Key::Symmetric(prepared(secret))),
-            SigningSecret::Ed25519(secret) => Some(Key::Ed25519(Box::new(secret.clone()))),
+            SigningSecret::Ed25519(secret) => Some(Key::Ed25519(secret.clone())),
             SigningSecret::Opaque(_) => None,
         };
         Self {

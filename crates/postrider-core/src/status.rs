@@ -128,6 +128,8 @@ words! {
         ResponseTooLarge => "response_too_large",
         /// An answer came, with a status other than 2xx.
         HttpStatus => "http_status",
+        /// No token was got to log in to the endpoint with.
+        Auth => "auth",
         /// The stored URL cannot be requested.
         InvalidUrl => "invalid_url",
         /// The egress proxy did not connect us; the receiver was not asked.

@@ -3,17 +3,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postrider_core::address::AddressPolicy;
+use postrider_core::address::{AddressPolicy, Blocked, TenantRules};
+use postrider_core::auth::{Auth, OAuth2, TlsIdentity};
+use postrider_core::format::Format;
 use postrider_core::headers::CustomHeaders;
 use postrider_core::ids::EndpointId;
+use postrider_core::input::InputError;
 use postrider_core::retry::Schedule;
 use postrider_core::seal::KeyRing;
-use postrider_core::signing::{Secret, Signer};
+use postrider_core::signing::{Profile, Signer, SigningSecret};
 use postrider_core::status::ErrorClass;
-use postrider_core::url::{EndpointUrl, UrlPolicy};
-use postrider_destinations::{Capture, EndpointTarget};
+use postrider_core::url::{EndpointUrl, Host, UrlPolicy};
+use postrider_destinations::{Capture, EndpointTarget, EndpointTls, TokenSource};
 use postrider_store::endpoints::{self, EndpointRecord};
 use postrider_store::{Db, StoreError};
+use zeroize::Zeroizing;
 
 /// What the operator allows, and the keys that open what is sealed.
 pub struct TargetPolicy {
@@ -31,6 +35,8 @@ pub struct TargetPolicy {
 pub(crate) struct Target {
     pub(crate) endpoint: EndpointTarget,
     pub(crate) signer: Signer,
+    /// Where it logs in with tokens.
+    pub(crate) tokens: Option<Arc<TokenSource>>,
     pub(crate) schedule: Schedule,
     pub(crate) timeout: Duration,
     pub(crate) in_flight: usize,
@@ -46,50 +52,79 @@ pub(crate) enum Lookup {
     Ready(Box<Target>),
     /// Nothing may be sent: its open deliveries end as `cancelled` for this reason.
     Gone(&'static str),
-    /// Its URL is refused today: its deliveries end as `rejected` for this reason.
-    Unusable(ErrorClass),
+    /// Its URL is refused today, by this rule if it is one about addresses: its deliveries end as `rejected` for this reason.
+    Unusable(ErrorClass, Option<&'static str>),
     /// Not the endpoint's fault (a sealing key is missing): hold its deliveries and say so.
     Held(String),
 }
 
-/// Reads an endpoint and makes it ready.
+/// Reads an endpoint and makes it ready; a token that it had `before` is still good if its login is the same.
 pub(crate) async fn look_up(
     db: &Db,
     id: EndpointId,
     policy: &TargetPolicy,
+    before: Option<&Target>,
 ) -> Result<Lookup, StoreError> {
     let read_at = Instant::now();
     Ok(match endpoints::by_id(db, id).await? {
         None => Lookup::Gone("endpoint_deleted"),
         Some(record) if !record.enabled => Lookup::Gone("endpoint_disabled"),
-        Some(record) => ready(&record, policy, read_at),
+        Some(record) => ready(&record, policy, read_at, before),
     })
 }
 
-fn ready(record: &EndpointRecord, policy: &TargetPolicy, read_at: Instant) -> Lookup {
-    let url = match EndpointUrl::parse(
-        &record.url,
-        UrlPolicy { allow_http: policy.allow_http, addresses: &policy.addresses },
-    ) {
+fn ready(
+    record: &EndpointRecord,
+    policy: &TargetPolicy,
+    read_at: Instant,
+    before: Option<&Target>,
+) -> Lookup {
+    let Ok(rules) = egress_rules(record) else {
+        return Lookup::Held("its tenant's egress rules cannot be read".to_owned());
+    };
+    let addresses = policy.addresses.for_tenant(rules.clone());
+    let url_policy = UrlPolicy { allow_http: policy.allow_http, addresses: &addresses };
+    let url = match EndpointUrl::parse(&record.url, url_policy) {
         Ok(url) => url,
-        Err(refusal)
-            if refusal.code == "url.address_blocked" || refusal.code == "url.host_blocked" =>
-        {
-            return Lookup::Unusable(ErrorClass::BlockedAddress);
-        }
-        Err(_) => return Lookup::Unusable(ErrorClass::InvalidUrl),
+        Err(refusal) => return refused(refusal.code, &record.url, &addresses),
     };
     let headers = match open_headers(record, &policy.keys) {
         Ok(headers) => headers,
         Err(why) => return Lookup::Held(why),
     };
-    let signer = match open_secrets(record, &policy.keys) {
-        Ok(secrets) => Signer::new(&secrets),
+    let signer = match open_signer(record, &policy.keys) {
+        Ok(signer) => signer,
         Err(why) => return Lookup::Held(why),
+    };
+    let auth = match open_auth(record, &policy.keys) {
+        Ok(auth) => auth,
+        Err(why) => return Lookup::Held(why),
+    };
+    let identity = match open_identity(record, &policy.keys) {
+        Ok(identity) => identity,
+        Err(why) => return Lookup::Held(why),
+    };
+    let Ok(format) = record.format.parse::<Format>() else {
+        return Lookup::Held(format!("this binary does not write the format {}", record.format));
     };
     let capture = if record.capture_responses { Capture::Everything } else { Capture::Failures };
     let Ok(endpoint) = EndpointTarget::new(&url, &headers, capture) else {
-        return Lookup::Unusable(ErrorClass::InvalidUrl);
+        return Lookup::Unusable(ErrorClass::InvalidUrl, None);
+    };
+    let endpoint = endpoint
+        .under(rules.clone())
+        .written(format, &record.tenant_id)
+        .identified(identity)
+        .authorized(auth.as_ref().and_then(Auth::header));
+    let tokens = match &auth {
+        Some(Auth::OAuth2(oauth)) => {
+            let kept = before.and_then(|before| before.tokens.clone());
+            match token_source(oauth, url_policy, &rules, kept) {
+                Ok(tokens) => Some(tokens),
+                Err(refusal) => return refused(refusal.code, &oauth.token_url, &addresses),
+            }
+        }
+        _ => None,
     };
     let waits = record.retry_schedule.as_deref().map(|seconds| {
         seconds.iter().map(|s| Duration::from_secs(u64::try_from(*s).unwrap_or(0))).collect()
@@ -97,6 +132,7 @@ fn ready(record: &EndpointRecord, policy: &TargetPolicy, read_at: Instant) -> Lo
     Lookup::Ready(Box::new(Target {
         endpoint,
         signer,
+        tokens,
         schedule: waits.and_then(|waits| Schedule::new(waits).ok()).unwrap_or_default(),
         timeout: record
             .timeout_ms
@@ -117,34 +153,100 @@ fn ready(record: &EndpointRecord, policy: &TargetPolicy, read_at: Instant) -> Lo
     }))
 }
 
+/// Where its tokens come from: the one it has if that asks for the same, else a new one. The token's URL is held to all that an
+/// endpoint's is.
+fn token_source(
+    oauth: &OAuth2,
+    policy: UrlPolicy<'_>,
+    rules: &TenantRules,
+    kept: Option<Arc<TokenSource>>,
+) -> Result<Arc<TokenSource>, InputError> {
+    let url = EndpointUrl::parse(&oauth.token_url, policy)?;
+    if let Some(kept) = kept.filter(|kept| kept.is_for(oauth, rules)) {
+        return Ok(kept);
+    }
+    let place = EndpointTarget::new(&url, &CustomHeaders::default(), Capture::Everything);
+    let place =
+        place.map_err(|class| InputError::new("auth.token_url", class.as_str(), "unusable"))?;
+    Ok(Arc::new(TokenSource::new(oauth.clone(), &place.under(rules.clone()))))
+}
+
+fn egress_rules(record: &EndpointRecord) -> Result<TenantRules, InputError> {
+    let lists = &record.egress;
+    TenantRules::parse(&lists.allow_cidrs, &lists.deny_cidrs, &lists.ports)
+}
+
+/// What a URL is refused for, by the code of its refusal: somewhere it may not lead, or something no request can be made to.
+fn refused(code: &str, url: &str, addresses: &AddressPolicy) -> Lookup {
+    let rule = match code {
+        "url.address_blocked" => rule_against(url, addresses),
+        "url.host_blocked" => "local_name",
+        "url.port" => "port",
+        _ => return Lookup::Unusable(ErrorClass::InvalidUrl, None),
+    };
+    Lookup::Unusable(ErrorClass::BlockedAddress, Some(rule))
+}
+
+/// The rule that forbids the address in the URL, which is read once more by a policy that forbids none.
+fn rule_against(url: &str, addresses: &AddressPolicy) -> &'static str {
+    let everything = ["0.0.0.0/0", "::/0"].map(|network| network.parse().ok());
+    let open =
+        AddressPolicy { allow: everything.into_iter().flatten().collect(), ..Default::default() };
+    let url = EndpointUrl::parse(url, UrlPolicy { allow_http: true, addresses: &open });
+    let judged = url.ok().and_then(|url| match url.host() {
+        Host::Ip(address) => addresses.judge(*address, url.port()).err(),
+        Host::Name(_) => None,
+    });
+    judged.map_or("address", Blocked::rule)
+}
+
 fn open_headers(record: &EndpointRecord, keys: &KeyRing) -> Result<CustomHeaders, String> {
     let Some(sealed) = &record.headers_sealed else { return Ok(CustomHeaders::default()) };
-    let opened = keys
-        .open(sealed, &aad(b"headers:", record.id))
-        .map_err(|error| format!("headers: {error}"))?;
+    let opened = open(sealed, "headers", record.id, keys)?;
     let object =
-        serde_json::from_slice(&opened).map_err(|_| "headers: not a JSON object".to_owned())?;
+        serde_json::from_str(&opened).map_err(|_| "headers: not a JSON object".to_owned())?;
     CustomHeaders::parse_json(&object).map_err(|refusal| format!("headers: {}", refusal.code))
 }
 
-fn open_secrets(record: &EndpointRecord, keys: &KeyRing) -> Result<Vec<Secret>, String> {
+fn open_signer(record: &EndpointRecord, keys: &KeyRing) -> Result<Signer, String> {
     if record.secrets.is_empty() {
         return Err("it has no live secret".to_owned());
     }
-    record
-        .secrets
-        .iter()
-        .map(|sealed| {
-            let opened = keys
-                .open(sealed, &aad(b"secret:", record.id))
-                .map_err(|error| format!("secret: {error}"))?;
-            let text = std::str::from_utf8(&opened).map_err(|_| "secret: not text".to_owned())?;
-            Secret::parse(text).map_err(|error| format!("secret: {error}"))
-        })
-        .collect()
+    let profiles = Profile::list_from_json(&record.signing)
+        .map_err(|refusal| format!("signing: {}", refusal.code))?;
+    let secrets = record.secrets.iter().map(|secret| {
+        let kind = secret.kind.ok_or("secret: of a kind that this binary does not know")?;
+        let opened = open(&secret.sealed, "secret", record.id, keys)?;
+        SigningSecret::parse(kind, &opened).map_err(|error| format!("secret: {error}"))
+    });
+    Ok(Signer::with_profiles(&secrets.collect::<Result<Vec<_>, String>>()?, &profiles))
 }
 
-/// What a sealed value is bound to, so that it opens nowhere else.
-fn aad(label: &[u8], endpoint: EndpointId) -> Vec<u8> {
-    [label, endpoint.0.as_bytes()].concat()
+fn open_auth(record: &EndpointRecord, keys: &KeyRing) -> Result<Option<Auth>, String> {
+    let Some(sealed) = &record.auth_sealed else { return Ok(None) };
+    let opened = open(sealed, "auth", record.id, keys)?;
+    Auth::parse_json(&opened).map(Some).map_err(|refusal| format!("auth: {}", refusal.code))
+}
+
+fn open_identity(record: &EndpointRecord, keys: &KeyRing) -> Result<Option<EndpointTls>, String> {
+    let Some(sealed) = &record.tls_sealed else { return Ok(None) };
+    let opened = open(sealed, "tls", record.id, keys)?;
+    let identity =
+        TlsIdentity::parse_json(&opened).map_err(|refusal| format!("tls: {}", refusal.code))?;
+    EndpointTls::new(&identity).map(Some).map_err(|error| format!("tls: {error}"))
+}
+
+/// Opens a text that was sealed for this place of this endpoint.
+fn open(
+    sealed: &[u8],
+    what: &str,
+    endpoint: EndpointId,
+    keys: &KeyRing,
+) -> Result<Zeroizing<String>, String> {
+    let place = [what.as_bytes(), b":", endpoint.0.as_bytes()].concat();
+    let opened = keys.open(sealed, &place).map_err(|error| format!("{what}: {error}"))?;
+    match std::str::from_utf8(&opened) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(_) => Err(format!("{what}: not text")),
+    }
 }

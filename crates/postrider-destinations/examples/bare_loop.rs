@@ -97,7 +97,7 @@ impl Sender {
                 timestamp: 1_700_000_000,
                 attempt: 1,
                 traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
-                body: self.body.clone(),
+                envelope: self.body.clone(),
             };
             let request =
                 webhook_request(&self.target, &self.signer, webhook).expect("a valid event id");

@@ -17,13 +17,15 @@ use http_body_util::Full;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use postrider_core::address::{AddressPolicy, TenantRules};
-use postrider_core::answer::{Answer, BODY_LIMIT};
+use postrider_core::answer::Answer;
 use postrider_core::status::ErrorClass;
+use rustls::RootCertStore;
 use tokio::time::{Instant, sleep_until};
 
 use crate::classify::{class_of, rule_of};
 use crate::connector::{Connector, Ways};
 use crate::dns::{Dns, Resolver};
+use crate::identity::EndpointTls;
 use crate::proxy::EgressProxy;
 use crate::request::{Capture, OutgoingRequest};
 use crate::response::{keep_headers, keep_instruction, read_body};
@@ -39,8 +41,8 @@ const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 const H2_PING_AFTER: Duration = Duration::from_secs(10);
 const H2_PING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// So many sets of tenants' rules have their connections kept.
-const MAX_TENANT_POOLS: usize = 1024;
+/// So many sets of tenants' rules and TLS identities have their connections kept.
+const MAX_POOLS_APART: usize = 1024;
 
 /// How requests leave this machine.
 #[derive(Clone, Debug)]
@@ -97,12 +99,16 @@ pub struct Client {
     // Measured 2026-11-21 on 2 cores with the receiver on them: this pool 75,000-80,000 requests/s, hyper's bare
     // connections without one 90,000-100,000. A pool of our own is not worth that while 60,000 are asked for.
     http: Http,
-    /// Tenants with rules of their own send over connections of their own.
-    tenants: Mutex<HashMap<TenantRules, Http>>,
+    /// Tenants with rules of their own, and endpoints with a TLS identity, send over connections of their own.
+    apart: Mutex<HashMap<Apart, Http>>,
+    roots: RootCertStore,
     pools: legacy::Builder,
     connector: Connector,
     user_agent: HeaderValue,
 }
+
+/// What keeps connections apart: a tenant's rules, and an endpoint's TLS identity by its fingerprint.
+type Apart = (TenantRules, Option<[u8; 32]>);
 
 type Http = legacy::Client<Connector, Full<Bytes>>;
 
@@ -116,9 +122,10 @@ impl Client {
             connect_timeout: config.connect_timeout,
             resolver: Resolver::new(&config.dns),
             proxy: config.proxy,
-            tls: tls::client_config(config.ca_file.as_deref())?.into(),
         };
-        let connector = Connector::new(Arc::new(ways), config.addresses);
+        let roots = tls::roots(config.ca_file.as_deref())?;
+        let tls = tls::client_config(&roots, None)?;
+        let connector = Connector::new(Arc::new(ways), config.addresses, tls.into());
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         builder
             .pool_timer(TokioTimer::new())
@@ -135,7 +142,8 @@ impl Client {
             .http2_keep_alive_timeout(H2_PING_TIMEOUT);
         Ok(Client {
             http: builder.build(connector.clone()),
-            tenants: Mutex::new(HashMap::new()),
+            apart: Mutex::new(HashMap::new()),
+            roots,
             pools: builder,
             connector,
             user_agent,
@@ -149,7 +157,8 @@ impl Client {
         let mut deadline = pin!(sleep_until(started + timeout));
         let capture = request.capture;
 
-        let http = self.http_for(request.rules.as_deref());
+        let http = self.http_for(request.rules.as_deref(), request.tls.as_deref());
+        let Some(http) = http else { return Answer::failed(ErrorClass::Internal, Duration::ZERO) };
         let exchange = http.request(self.prepared(request));
         let response = tokio::select! {
             biased;
@@ -169,10 +178,10 @@ impl Client {
         };
 
         let (head, body) = response.into_parts();
-        let keep = !head.status.is_success() || capture == Capture::Everything;
+        let keep = !head.status.is_success() || capture != Capture::Failures;
         let headers =
             if keep { keep_headers(&head.headers) } else { keep_instruction(&head.headers) };
-        let body = read_body(body, deadline, if keep { BODY_LIMIT } else { 0 }).await;
+        let body = read_body(body, deadline, if keep { capture.limit() } else { 0 }).await;
         Answer {
             status: Some(head.status.as_u16()),
             error: (!head.status.is_success()).then_some(ErrorClass::HttpStatus),
@@ -184,22 +193,32 @@ impl Client {
         }
     }
 
-    /// The connections that these rules let in. They are judged when they are opened, so they must not be shared with those
-    /// whose rules are others.
-    fn http_for(&self, rules: Option<&TenantRules>) -> Http {
-        let Some(rules) = rules.filter(|rules| !rules.is_empty()) else { return self.http.clone() };
-        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(http) = tenants.get(rules) {
-            return http.clone();
+    /// The connections that these rules let in, under this identity. They are judged when they are opened, so they must not be
+    /// shared with those whose rules are others. None if TLS cannot be set up, which making the identity ruled out.
+    fn http_for(&self, rules: Option<&TenantRules>, tls: Option<&EndpointTls>) -> Option<Http> {
+        let rules = rules.filter(|rules| !rules.is_empty());
+        if rules.is_none() && tls.is_none() {
+            return Some(self.http.clone());
         }
-        // Rules that nobody has any more leave with the others; who still needs theirs comes back.
-        if tenants.len() >= MAX_TENANT_POOLS {
-            tenants.clear();
+        let key = (rules.cloned().unwrap_or_default(), tls.map(EndpointTls::fingerprint));
+        let mut apart = self.apart.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(http) = apart.get(&key) {
+            return Some(http.clone());
         }
-        let policy = self.connector.policy().for_tenant(rules.clone());
-        let http = self.pools.build(self.connector.with_policy(policy));
-        tenants.insert(rules.clone(), http.clone());
-        http
+        // What nobody has any more leaves with the others; who still needs theirs comes back.
+        if apart.len() >= MAX_POOLS_APART {
+            apart.clear();
+        }
+        let mut connector = self.connector.clone();
+        if let Some(rules) = rules {
+            connector = connector.with_policy(self.connector.policy().for_tenant(rules.clone()));
+        }
+        if tls.is_some() {
+            connector = connector.with_tls(tls::client_config(&self.roots, tls).ok()?.into());
+        }
+        let http = self.pools.build(connector);
+        apart.insert(key, http.clone());
+        Some(http)
     }
 
     fn prepared(&self, request: OutgoingRequest) -> Request<Full<Bytes>> {

@@ -44,6 +44,8 @@ pub(crate) struct Connector {
     // The installation's policy, or that of one tenant: each has a pool of its own, so that no tenant's request ever goes out
     // on a connection that another's rules let in.
     addresses: Arc<AddressPolicy>,
+    // The usual, or an endpoint's own.
+    tls: TlsConnector,
 }
 
 /// How connections are made, whoever asks.
@@ -52,7 +54,6 @@ pub(crate) struct Ways {
     pub(crate) connect_timeout: Duration,
     pub(crate) resolver: Resolver,
     pub(crate) proxy: Option<EgressProxy>,
-    pub(crate) tls: TlsConnector,
 }
 
 /// An open connection, and where it ends: through a proxy that looks names up itself nobody here knows.
@@ -62,13 +63,18 @@ struct Dialled {
 }
 
 impl Connector {
-    pub(crate) fn new(ways: Arc<Ways>, addresses: AddressPolicy) -> Self {
-        Connector { ways, addresses: Arc::new(addresses) }
+    pub(crate) fn new(ways: Arc<Ways>, addresses: AddressPolicy, tls: TlsConnector) -> Self {
+        Connector { ways, addresses: Arc::new(addresses), tls }
     }
 
     /// The same for another policy.
     pub(crate) fn with_policy(&self, addresses: AddressPolicy) -> Self {
-        Connector { ways: Arc::clone(&self.ways), addresses: Arc::new(addresses) }
+        Connector { addresses: Arc::new(addresses), ..self.clone() }
+    }
+
+    /// The same with another certificate to show, or other authorities to believe.
+    pub(crate) fn with_tls(&self, tls: TlsConnector) -> Self {
+        Connector { tls, ..self.clone() }
     }
 
     pub(crate) fn policy(&self) -> &AddressPolicy {
@@ -120,7 +126,7 @@ impl Connector {
                 .to_owned(),
         };
         // Bounded here too: hyper may finish a connection that nobody waits for any more.
-        let handshake = timeout(self.ways.connect_timeout, self.ways.tls.connect(name, tcp));
+        let handshake = timeout(self.ways.connect_timeout, self.tls.connect(name, tcp));
         match handshake.await {
             Ok(Ok(tls)) => Ok(Stream::tls(tls, peer)),
             Ok(Err(error)) => Err(ConnectFailure::of(class_of_handshake(&error))),

@@ -9,6 +9,8 @@ mod classify;
 mod client;
 mod connector;
 mod dns;
+mod identity;
+mod oauth;
 mod origin;
 mod proxy;
 mod request;
@@ -18,6 +20,8 @@ mod tls;
 
 pub use client::{Client, ClientConfig, ClientError};
 pub use dns::Dns;
+pub use identity::{EndpointTls, IdentityError};
+pub use oauth::TokenSource;
 pub use proxy::{EgressProxy, ProxyError};
 pub use request::{Capture, EndpointTarget, OutgoingRequest, Webhook, webhook_request};
 pub use tls::TlsError;

@@ -3,18 +3,22 @@
 //! Reads the endpoint (URL and custom headers, prepared once), the event and the signer; the result goes to
 //! [`crate::client::Client::send`].
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::uri::Uri;
 use postrider_core::address::TenantRules;
+use postrider_core::answer::BODY_LIMIT;
+use postrider_core::format::Format;
 use postrider_core::headers::CustomHeaders;
 use postrider_core::signing::Signer;
 use postrider_core::status::ErrorClass;
 use postrider_core::url::EndpointUrl;
 
+use crate::identity::EndpointTls;
 use crate::origin::Origin;
 
 static WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
@@ -24,7 +28,7 @@ static WEBHOOK_ATTEMPT: HeaderName = HeaderName::from_static("webhook-attempt");
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The headers that we, the client and hyper add to an endpoint's own.
-const OWN_HEADERS: usize = 9;
+const OWN_HEADERS: usize = 12;
 
 /// Which answers are kept with their headers and the beginning of their body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +38,18 @@ pub enum Capture {
     Failures,
     /// Every answer.
     Everything,
+    /// Every answer, with more of its body than of any other: it is for us, and recorded nowhere.
+    Ours,
+}
+
+impl Capture {
+    /// How much of a body is kept, in bytes.
+    pub(crate) fn limit(self) -> usize {
+        match self {
+            Self::Failures | Self::Everything => BODY_LIMIT,
+            Self::Ours => 64 * 1024,
+        }
+    }
 }
 
 /// The part of an endpoint that all its requests share. Made once when the endpoint is loaded, shared by `Arc`.
@@ -44,6 +60,10 @@ pub struct EndpointTarget {
     custom: Vec<(HeaderName, HeaderValue)>,
     capture: Capture,
     rules: Option<Arc<TenantRules>>,
+    tls: Option<Arc<EndpointTls>>,
+    format: Format,
+    tenant: Arc<str>,
+    authorization: Option<HeaderValue>,
 }
 
 /// What one attempt is about.
@@ -57,8 +77,8 @@ pub struct Webhook<'a> {
     pub attempt: u16,
     /// The publisher's trace, passed on if there is one.
     pub traceparent: Option<&'a str>,
-    /// The rendered envelope.
-    pub body: Bytes,
+    /// The stored envelope; the request's body is rendered from it.
+    pub envelope: Bytes,
 }
 
 /// A request that is ready to be sent by POST.
@@ -74,6 +94,8 @@ pub struct OutgoingRequest {
     pub capture: Capture,
     /// The tenant's own rules about addresses, if it has some.
     pub rules: Option<Arc<TenantRules>>,
+    /// What its TLS connection needs besides the usual.
+    pub tls: Option<Arc<EndpointTls>>,
 }
 
 impl EndpointTarget {
@@ -91,7 +113,55 @@ impl EndpointTarget {
             return Err(ErrorClass::InvalidUrl);
         }
         let custom = custom.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        Ok(EndpointTarget { uri, custom, capture, rules: None })
+        Ok(EndpointTarget {
+            uri,
+            custom,
+            capture,
+            rules: None,
+            tls: None,
+            format: Format::Postrider,
+            tenant: Arc::from(""),
+            authorization: None,
+        })
+    }
+
+    /// The same with events of this tenant written in this way.
+    #[must_use]
+    pub fn written(self, format: Format, tenant: &str) -> Self {
+        EndpointTarget { format, tenant: Arc::from(tenant), ..self }
+    }
+
+    /// The same with a login that every request carries; it replaces a custom header of that name.
+    #[must_use]
+    pub fn authorized(self, authorization: Option<HeaderValue>) -> Self {
+        EndpointTarget { authorization, ..self }
+    }
+
+    /// The same over connections with a TLS identity.
+    #[must_use]
+    pub fn identified(self, tls: Option<EndpointTls>) -> Self {
+        EndpointTarget { tls: tls.map(Arc::new), ..self }
+    }
+
+    /// A request of ours to the same place that is no webhook.
+    pub(crate) fn bare_request(&self, headers: HeaderMap, body: Bytes) -> OutgoingRequest {
+        OutgoingRequest {
+            uri: self.uri.clone(),
+            headers,
+            body,
+            capture: Capture::Ours,
+            rules: self.rules.clone(),
+            tls: self.tls.clone(),
+        }
+    }
+
+    /// The envelope as the endpoint wants it, shared with it where that is possible.
+    fn body(&self, envelope: &Bytes) -> Result<Bytes, ErrorClass> {
+        let rendered = self.format.render(&self.tenant, envelope);
+        Ok(match rendered.map_err(|_| ErrorClass::Internal)? {
+            Cow::Borrowed(part) => envelope.slice_ref(part),
+            Cow::Owned(body) => Bytes::from(body),
+        })
     }
 
     /// The same under rules of its tenant.
@@ -119,8 +189,8 @@ impl fmt::Debug for OutgoingRequest {
     }
 }
 
-/// Builds and signs one attempt's request. Fails as `internal` if the event id cannot be a header, which publishing
-/// rules out.
+/// Writes and signs one attempt's request. Fails as `internal` if the event id cannot be a header or the envelope is none, which
+/// publishing rules out.
 pub fn webhook_request(
     target: &EndpointTarget,
     signer: &Signer,
@@ -128,18 +198,26 @@ pub fn webhook_request(
 ) -> Result<OutgoingRequest, ErrorClass> {
     let unsendable = |_| ErrorClass::Internal;
     let id = HeaderValue::from_str(webhook.event_id).map_err(unsendable)?;
-    let signature = signer.sign(webhook.event_id, webhook.timestamp, &webhook.body);
-    let signature = HeaderValue::try_from(signature).map_err(|_| ErrorClass::Internal)?;
+    let body = target.body(&webhook.envelope)?;
+    let signature = signer.sign(webhook.event_id, webhook.timestamp, &body);
 
     // The endpoint's own headers first: should one ever bear a name of ours, ours replaces it.
     let mut headers = HeaderMap::with_capacity(target.custom.len() + OWN_HEADERS);
     for (name, value) in &target.custom {
         headers.append(name.clone(), value.clone());
     }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(authorization) = &target.authorization {
+        headers.insert(AUTHORIZATION, authorization.clone());
+    }
+    headers.extend(signer.profile_headers(webhook.timestamp, &body));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(target.format.content_type()));
     headers.insert(WEBHOOK_ID.clone(), id);
     headers.insert(WEBHOOK_TIMESTAMP.clone(), HeaderValue::from(webhook.timestamp));
-    headers.insert(WEBHOOK_SIGNATURE.clone(), signature);
+    // Empty where every secret is opaque: then a profile signs alone.
+    if !signature.is_empty() {
+        let signature = HeaderValue::try_from(signature).map_err(|_| ErrorClass::Internal)?;
+        headers.insert(WEBHOOK_SIGNATURE.clone(), signature);
+    }
     headers.insert(WEBHOOK_ATTEMPT.clone(), HeaderValue::from(webhook.attempt));
     // A trace that is no header value is dropped: it only helps to find things.
     if let Some(Ok(traceparent)) = webhook.traceparent.map(HeaderValue::from_str) {
@@ -148,9 +226,10 @@ pub fn webhook_request(
     Ok(OutgoingRequest {
         uri: target.uri.clone(),
         headers,
-        body: webhook.body,
+        body,
         capture: target.capture,
         rules: target.rules.clone(),
+        tls: target.tls.clone(),
     })
 }
 

@@ -11,6 +11,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::certificate::Verifier;
+use crate::identity::EndpointTls;
 
 /// Why TLS could not be set up. All of these are mistakes of installation, found at start.
 #[derive(Debug, thiserror::Error)]
@@ -44,23 +45,38 @@ pub enum TlsError {
     Provider(#[source] rustls::Error),
 }
 
-/// TLS 1.2 and 1.3, HTTP/2 preferred over HTTP/1.1. `ca_file` adds authorities to the usual ones and replaces none.
-pub(crate) fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+/// The authorities that are believed. `ca_file` adds some to the usual ones and replaces none.
+pub(crate) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsError> {
     let mut roots = usual_roots();
     if let Some(path) = ca_file {
         add_file(&mut roots, path)?;
     }
+    Ok(roots)
+}
+
+/// TLS 1.2 and 1.3, HTTP/2 preferred over HTTP/1.1. An endpoint's identity shows its certificate, and may believe authorities of
+/// its own instead of these.
+pub(crate) fn client_config(
+    roots: &RootCertStore,
+    identity: Option<&EndpointTls>,
+) -> Result<Arc<ClientConfig>, TlsError> {
+    let roots = identity.and_then(EndpointTls::roots).unwrap_or(roots).clone();
     // Named here and not installed as the process's default, so that no other library in the binary can change it.
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Provider)?;
-    let mut config = match Verifier::new(roots.clone(), provider) {
+    let builder = match Verifier::new(roots.clone(), provider) {
         // Not dangerous: it refuses whatever rustls' own verifier refuses.
         Some(verifier) => builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
         None => builder.with_root_certificates(roots),
-    }
-    .with_no_client_auth();
+    };
+    let mut config = match identity.and_then(EndpointTls::client) {
+        Some((chain, key)) => {
+            builder.with_client_auth_cert(chain, key).map_err(TlsError::Provider)?
+        }
+        None => builder.with_no_client_auth(),
+    };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

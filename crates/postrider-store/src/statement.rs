@@ -44,6 +44,7 @@ statements! {
     ADMIN_ENDPOINTS_INSERT = "admin_endpoints/insert" (UUID, TEXT, TEXT, TEXT, TEXT_ARRAY, JSONB, BYTEA, INT4_ARRAY, INT4, INT4, BOOL, BOOL, TEXT, JSONB);
     ADMIN_ENDPOINTS_LIST = "admin_endpoints/list" (TEXT, UUID, INT8);
     ADMIN_ENDPOINTS_OPEN = "admin_endpoints/open" (UUID, INT8);
+    ADMIN_ENDPOINTS_ORDER = "admin_endpoints/order" (UUID, TEXT, INT2);
     ADMIN_ENDPOINTS_SETTINGS = "admin_endpoints/settings" (UUID, TEXT, JSONB, BOOL, TEXT, BYTEA, BOOL, BYTEA);
     ADMIN_ENDPOINTS_SECRETS = "admin_endpoints/secrets" (UUID);
     ADMIN_ENDPOINTS_SET_ENABLED = "admin_endpoints/set_enabled" (UUID, BOOL, TEXT);

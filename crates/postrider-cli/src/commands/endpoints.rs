@@ -4,6 +4,8 @@
 mod add;
 mod change;
 mod fields;
+mod request;
+mod secrets;
 mod show;
 mod test;
 
@@ -28,6 +30,9 @@ pub(crate) enum Command {
     Delete(Id),
     /// Send a real, signed test event to one endpoint alone, and print what came of it
     Test(test::Args),
+    /// What its requests are signed with
+    #[command(subcommand)]
+    Secrets(secrets::Command),
     /// Let a disabled endpoint have events again; nothing old is sent
     Enable(Id),
     /// Keep events from an endpoint and cancel what it is owed
@@ -62,6 +67,7 @@ pub(crate) async fn run(context: &Context, database: &Database, command: Command
         Command::Update(args) => change::update(context, database, &args).await,
         Command::Delete(args) => change::delete(context, database, &args.id).await,
         Command::Test(args) => test::run(context, database, &args).await,
+        Command::Secrets(command) => secrets::run(context, database, command).await,
         Command::Enable(args) => change::enable(context, database, &args.id).await,
         Command::Disable(args) => change::disable(context, database, &args.id).await,
     }

@@ -27,7 +27,8 @@ pub enum SecretKind {
 #[derive(Clone, Debug)]
 pub enum SigningSecret {
     Standard(Secret),
-    Ed25519(Ed25519Secret),
+    // In a box: ten times as large as the others, and rare.
+    Ed25519(Box<Ed25519Secret>),
     Opaque(OpaqueSecret),
 }
 
@@ -99,7 +100,7 @@ impl SigningSecret {
     pub fn parse(kind: SecretKind, text: &str) -> Result<Self, SecretError> {
         Ok(match kind {
             SecretKind::Standard => Self::Standard(Secret::parse(text)?),
-            SecretKind::Ed25519 => Self::Ed25519(Ed25519Secret::parse(text)?),
+            SecretKind::Ed25519 => Self::Ed25519(Box::new(Ed25519Secret::parse(text)?)),
             SecretKind::Opaque => Self::Opaque(OpaqueSecret::parse(text)?),
         })
     }
@@ -108,7 +109,7 @@ impl SigningSecret {
     pub fn generate(kind: SecretKind, random: &[u8; 32]) -> Self {
         match kind {
             SecretKind::Standard => Self::Standard(Secret::generate(random)),
-            SecretKind::Ed25519 => Self::Ed25519(Ed25519Secret::generate(random)),
+            SecretKind::Ed25519 => Self::Ed25519(Box::new(Ed25519Secret::generate(random))),
             SecretKind::Opaque => {
                 let text = Zeroizing::new(hex::encode(random));
                 Self::Opaque(OpaqueSecret { text: SecretString::from(text.as_str()) })

@@ -16,7 +16,7 @@ fn webhook<'a>(event_id: &'a str, traceparent: Option<&'a str>) -> Webhook<'a> {
         timestamp: 1_700_000_000,
         attempt: 3,
         traceparent,
-        body: Bytes::from_static(b"{}"),
+        envelope: Bytes::from_static(b"{}"),
     }
 }
 

@@ -1,7 +1,8 @@
 -- Endpoints whose ids lie in a range: one id, or all that begin alike. Index: webhook_endpoints_pkey.
 -- $1 the lowest id, $2 the highest.
-SELECT e.id, e.tenant_id, e.url, e.description, e.event_types, e.filter, e.headers_sealed, e.retry_schedule, e.timeout_ms,
-       e.max_in_flight, e.capture_responses, e.enabled, e.disabled_reason, e.metadata, e.created_at, e.updated_at
+SELECT e.id, e.tenant_id, e.url, e.description, e.event_types, e.filter, e.headers_sealed, e.retry_schedule_ms, e.timeout_ms,
+       e.max_in_flight, e.capture_responses, e.enabled, e.disabled_reason, e.metadata, e.created_at, e.updated_at,
+       e.format, e.signing, e.auth, e.tls_sealed, e.ordering, e.skip_after
 FROM postrider.webhook_endpoints e
 WHERE e.id BETWEEN $1 AND $2
 ORDER BY e.id

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use postrider_core::ids::EndpointId;
 use postrider_core::seal::{KeyRing, SealError};
+use postrider_core::signing::SecretKind;
 use serde_json::{Map, Value};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -19,7 +20,7 @@ mod trial;
 
 pub use change::{
     BY_HAND, Change, ENDPOINT_DELETED, ENDPOINT_DISABLED, EndpointChange, NewEndpoint,
-    cancel_deliveries, create, delete, new_id, set_enabled, update,
+    RequestSettings, cancel_deliveries, create, delete, new_id, set_enabled, update,
 };
 pub use trial::{TEST_EVENT, TestEvent, publish_test};
 
@@ -42,6 +43,13 @@ pub struct Endpoint {
     pub metadata: Value,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// How its requests are written: a word of `postrider_core::format`.
+    pub format: String,
+    /// The signing profiles, as `Profile::list_to_json` wrote them.
+    pub signing: Value,
+    /// The kind of its login: `basic`, `bearer` or `oauth2`.
+    pub auth: Option<String>,
+    pub tls_sealed: Option<Vec<u8>>,
 }
 
 /// One signing secret of an endpoint, without the secret.
@@ -49,8 +57,20 @@ pub struct Endpoint {
 pub struct SecretInfo {
     pub id: Uuid,
     pub algorithm: String,
+    /// `standard` or `opaque`.
+    pub encoding: String,
+    /// `whpk_…` of an ed25519 key.
+    pub public_key: Option<String>,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
+}
+
+impl SecretInfo {
+    /// The word for its kind.
+    #[must_use]
+    pub fn kind_name(&self) -> &'static str {
+        SecretKind::of(&self.algorithm, &self.encoding).map_or("unknown", SecretKind::as_str)
+    }
 }
 
 /// One page of endpoints in the order of their creation, of one tenant or of all.
@@ -100,8 +120,10 @@ pub async fn secrets(db: &Db, id: EndpointId) -> Result<Vec<SecretInfo>, StoreEr
     let info = |row: &Row| SecretInfo {
         id: row.get(0),
         algorithm: row.get(1),
-        created_at: row.get(2),
-        expires_at: row.get(3),
+        encoding: row.get(2),
+        public_key: row.get(3),
+        created_at: row.get(4),
+        expires_at: row.get(5),
     };
     Ok(rows.iter().map(info).collect())
 }
@@ -130,7 +152,7 @@ impl Endpoint {
 }
 
 /// The place that a sealed value belongs to: what it is, and whose.
-fn bound(what: &[u8], id: EndpointId) -> Vec<u8> {
+pub(super) fn bound(what: &[u8], id: EndpointId) -> Vec<u8> {
     [what, id.0.as_bytes()].concat()
 }
 
@@ -152,5 +174,9 @@ fn endpoint(row: &Row) -> Endpoint {
         metadata: row.get(13),
         created_at: row.get(14),
         updated_at: row.get(15),
+        format: row.get("format"),
+        signing: row.get("signing"),
+        auth: row.get("auth"),
+        tls_sealed: row.get("tls_sealed"),
     }
 }

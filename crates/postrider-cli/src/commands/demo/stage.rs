@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use postrider_core::headers::CustomHeaders;
 use postrider_core::ids::EndpointId;
 use postrider_core::seal::{KeyRing, generate_master_key};
-use postrider_core::signing::Secret;
+use postrider_core::signing::{Secret, SigningSecret};
 use postrider_embedded_pg::EmbeddedPg;
 use postrider_examples::intake::create_table;
 use postrider_runtime::{Metrics, Stop};
-use postrider_store::admin::endpoints::{self, ENDPOINT_DELETED, NewEndpoint};
+use postrider_store::admin::endpoints::{self, ENDPOINT_DELETED, NewEndpoint, RequestSettings};
 use postrider_store::admin::status;
 use postrider_store::{Client, StoreError, migrations};
 use serde_json::json;
@@ -215,7 +215,8 @@ async fn add_endpoint(
         capture_responses: false,
         enabled: true,
         metadata: &json!({}),
-        secret,
+        secret: &SigningSecret::Standard(secret.clone()),
+        settings: RequestSettings::default(),
     };
     endpoints::create(&database.db, keys, &new).await?;
     Ok(new.id)

@@ -4,16 +4,17 @@ use std::path::PathBuf;
 
 use postrider_core::headers::CustomHeaders;
 use postrider_core::ids::EndpointId;
-use postrider_core::signing::Secret;
+use postrider_core::input::InputError;
+use postrider_core::signing::{Profile, SecretKind, SigningSecret};
 use postrider_event::DEFAULT_TENANT;
 use postrider_store::admin::endpoints::{self, NewEndpoint};
 use serde_json::json;
 
 use super::fields::{self, Fields};
+use super::request::{self, RequestFields};
 use crate::commands::Ended;
 use crate::context::{Context, Database};
 use crate::exit::{Exit, Failure};
-use crate::input;
 use crate::output::{pairs, time};
 
 /// Options of `endpoints add`.
@@ -24,14 +25,19 @@ pub(crate) struct Args {
     /// Whose events
     #[arg(long, value_name = "TENANT", default_value = DEFAULT_TENANT)]
     tenant: String,
-    /// File with a signing secret of your own (whsec_…), or - for standard input; none: one is made
+    /// File with a signing secret of your own, or - for standard input; none: one is made
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
+    /// The kind of its signing secret: standard (whsec_…), ed25519 (whsk_…) or opaque
+    #[arg(long, value_name = "KIND", default_value = "standard", value_parser = request::kind)]
+    secret_kind: SecretKind,
     /// Add it disabled
     #[arg(long)]
     disabled: bool,
     #[command(flatten)]
     pub fields: Fields,
+    #[command(flatten)]
+    request: RequestFields,
 }
 
 pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> Ended {
@@ -42,7 +48,9 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
     let filter = args.fields.filter()?.flatten();
     fields::check_subscription(types, filter.as_ref())?;
     let headers = args.fields.headers()?.unwrap_or_default();
-    let (secret, brought) = secret(context, args)?;
+    let (secret, brought) = request::secret(args.secret_kind, args.secret_file.as_deref())?;
+    let settings = args.request.settings(&context.config.egress)?;
+    check_signed(&secret, settings.signing.as_deref().unwrap_or_default())?;
     let metadata = args.fields.metadata()?.unwrap_or_else(|| json!({}));
     let schedule = args.fields.retry_schedule()?.flatten();
     let keys = context.keys()?;
@@ -61,16 +69,17 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
         enabled: !args.disabled,
         metadata: &metadata,
         secret: &secret,
+        settings,
     };
     let created_at = endpoints::create(&database.db, &keys, &new).await?;
     warn(context, database, &new, &headers).await?;
 
     let id = new.id;
-    let shown = (!brought).then(|| secret.expose());
+    let shown = (!brought && secret.is_symmetric()).then(|| secret.expose());
     let shown = shown.as_ref().map(|text| text.as_str());
     let document = json!({
         "id": id, "tenant": args.tenant, "url": url.as_str(), "event_types": types, "enabled": !args.disabled,
-        "created_at": created_at, "secret": shown,
+        "created_at": created_at, "secret": shown, "public_key": secret.public_key(),
     });
     context.out.data(&document, || {
         pairs([
@@ -79,27 +88,28 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
             ("url", url.to_string()),
             ("types", types.join(", ")),
             ("created", time(created_at)),
-            ("secret", shown.unwrap_or("yours, as it is in the file").to_owned()),
+            match secret.public_key() {
+                Some(key) => ("public key", key),
+                None => ("secret", shown.unwrap_or("yours, as it is in the file").to_owned()),
+            },
         ])
     });
     hint(context, id, args, shown.is_some());
     Ok(Exit::Done)
 }
 
-/// The secret, and whether the caller brought it.
-fn secret(context: &Context, args: &Args) -> Result<(Secret, bool), Failure> {
-    let Some(file) = &args.secret_file else {
-        return Ok((Secret::generate(&rand::random()), false));
-    };
-    let mut secrets = input::secrets(Some(file), &[], "", &context.sources)?;
-    match secrets.len() {
-        1 => Ok((secrets.remove(0), true)),
-        0 => Err(Failure::new(Exit::Usage, format!("{} holds no secret", file.display()))),
-        _ => Err(Failure::new(
-            Exit::Usage,
-            format!("{} holds several secrets; an endpoint begins with one", file.display()),
-        )),
+/// Every request has a signature: an opaque secret writes none of its own, and a profile none with a key pair.
+fn check_signed(secret: &SigningSecret, profiles: &[Profile]) -> Result<(), Failure> {
+    if secret.kind() == SecretKind::Opaque && profiles.is_empty() {
+        let detail = "an opaque secret signs profiles only; name one with --sign";
+        return Err(InputError::new("signing", "signing.profile", detail).into());
     }
+    if !secret.is_symmetric() && !profiles.is_empty() {
+        let detail =
+            "a profile is signed with a standard or an opaque secret; rotate one in beside it";
+        return Err(InputError::new("signing", "signing.secret", detail).into());
+    }
+    Ok(())
 }
 
 /// What is accepted and may still be a mistake.

@@ -4,6 +4,7 @@ use postrider_store::admin::endpoints::{self, Change, EndpointChange};
 use serde_json::json;
 
 use super::fields::{self, Fields};
+use super::request::RequestFields;
 use crate::commands::Ended;
 use crate::context::{Context, Database};
 use crate::exit::{Exit, Failure};
@@ -21,18 +22,24 @@ pub(crate) struct Update {
     /// Take all request headers away
     #[arg(long, conflicts_with_all = ["headers", "header_file"])]
     no_headers: bool,
+    /// Take its login away
+    #[arg(long, conflicts_with = "auth_file")]
+    no_auth: bool,
+    /// Take its client certificate and its authorities away
+    #[arg(long, conflicts_with_all = ["client_cert", "endpoint_ca"])]
+    no_tls: bool,
     #[command(flatten)]
     pub fields: Fields,
+    #[command(flatten)]
+    request: RequestFields,
 }
 
 pub(crate) async fn update(context: &Context, database: &Database, args: &Update) -> Ended {
     let endpoint = lookup::endpoint(&database.db, &args.id).await?;
     let change = changes(context, args, &endpoint)?;
     // The keys are asked for only when there is something to seal.
-    let keys = match &change.headers {
-        Change::Set(_) => Some(context.keys()?),
-        Change::Keep | Change::Clear => None,
-    };
+    let sealing = matches!(change.headers, Change::Set(_)) || change.settings.is_secret();
+    let keys = sealing.then(|| context.keys()).transpose()?;
     for name in args.fields.types.iter().flat_map(|types| fields::undeclared(types)) {
         context.out.warn(&format!("event type {name} is not declared; check its spelling"));
     }
@@ -63,6 +70,13 @@ fn changes(
         (None, true) => Change::Clear,
         (None, false) => Change::Keep,
     };
+    let mut settings = args.request.settings(&context.config.egress)?;
+    if args.no_auth {
+        settings.auth = Change::Clear;
+    }
+    if args.no_tls {
+        settings.tls = Change::Clear;
+    }
     let change = EndpointChange {
         url: url.map(|url| url.as_str().to_owned()),
         description: args.fields.description()?.map(str::to_owned),
@@ -74,6 +88,7 @@ fn changes(
         max_in_flight: optional(args.fields.max_in_flight()?),
         capture_responses: args.fields.capture_responses,
         metadata: args.fields.metadata()?,
+        settings,
     };
     if change.is_empty() {
         return Err(Failure::new(Exit::Usage, "there is nothing to change")

@@ -1,8 +1,11 @@
 //! `postrider endpoints list` and `show`.
 
 use postrider_core::seal::KeyRing;
-use postrider_store::admin::endpoints::{self, Endpoint};
-use postrider_store::admin::status::COUNT_CAP;
+use postrider_core::signing::Profile;
+use postrider_store::admin::endpoints::{self, Endpoint, SecretInfo};
+use postrider_store::admin::status::{self, COUNT_CAP};
+use postrider_store::endpoint_health::{self, HealthRow};
+use postrider_core::health::Circuit;
 use serde_json::{Value, json};
 
 use crate::commands::Ended;
@@ -62,12 +65,11 @@ pub(crate) async fn show(context: &Context, database: &Database, id: &str) -> En
     let keys = context.keys().ok();
     let mut answer = document(&endpoint, keys.as_ref());
     answer["open_deliveries"] = json!(owed);
-    answer["secrets"] = secrets
-        .iter()
-        .map(|secret| {
-            json!({ "id": secret.id, "algorithm": secret.algorithm, "created_at": secret.created_at, "expires_at": secret.expires_at })
-        })
-        .collect();
+    let known = endpoint_health::read(&database.db, &[endpoint.id]).await?;
+    let known = known.into_iter().next().unwrap_or_else(|| HealthRow::clean(endpoint.id));
+    let now = status::clock(&database.db).await?;
+    answer["health"] = health_document(&known);
+    answer["secrets"] = secrets.iter().map(secret_document).collect();
     context.out.data(&answer, || {
         let or_default = |value: Option<String>| value.unwrap_or_else(|| "default".to_owned());
         let schedule = endpoint
@@ -77,7 +79,7 @@ pub(crate) async fn show(context: &Context, database: &Database, id: &str) -> En
         let secrets = secrets.iter().map(|secret| {
             let until =
                 secret.expires_at.map_or(String::new(), |at| format!(", until {}", time(at)));
-            format!("{} from {}{until}", secret.algorithm, time(secret.created_at))
+            format!("{} from {}{until}", secret.kind_name(), time(secret.created_at))
         });
         pairs([
             ("id", endpoint.id.to_string()),
@@ -85,12 +87,17 @@ pub(crate) async fn show(context: &Context, database: &Database, id: &str) -> En
             ("url", endpoint.url.clone()),
             ("description", safe(&endpoint.description, 200)),
             ("state", state(&endpoint)),
+            ("health", health(&known, now)),
             ("types", endpoint.event_types.join(", ")),
             ("filter", endpoint.filter.as_ref().map_or("none".to_owned(), Value::to_string)),
             ("headers", headers(&endpoint, keys.as_ref())),
             ("retry schedule", or_default(schedule)),
             ("timeout", or_default(endpoint.timeout_ms.map(|ms| format!("{ms}ms")))),
             ("max in flight", or_default(endpoint.max_in_flight.map(|number| number.to_string()))),
+            ("format", endpoint.format.clone()),
+            ("signed as well", profiles(&endpoint)),
+            ("login", endpoint.auth.clone().unwrap_or_else(|| "none".to_owned())),
+            ("own TLS identity", endpoint.tls_sealed.is_some().to_string()),
             ("keeps answers", endpoint.capture_responses.to_string()),
             ("metadata", endpoint.metadata.to_string()),
             ("secrets", secrets.collect::<Vec<_>>().join("\n")),
@@ -100,6 +107,24 @@ pub(crate) async fn show(context: &Context, database: &Database, id: &str) -> En
         ])
     });
     Ok(Exit::Done)
+}
+
+/// What may be shown of a secret.
+pub(super) fn secret_document(secret: &SecretInfo) -> Value {
+    json!({
+        "id": secret.id, "kind": secret.kind_name(), "algorithm": secret.algorithm, "encoding": secret.encoding,
+        "public_key": secret.public_key, "created_at": secret.created_at, "expires_at": secret.expires_at,
+    })
+}
+
+fn profiles(endpoint: &Endpoint) -> String {
+    let list = Profile::list_from_json(&endpoint.signing).unwrap_or_default();
+    let shown =
+        list.iter().map(|profile| format!("{} in {}", profile.kind.as_str(), profile.header));
+    match shown.collect::<Vec<_>>().join("\n") {
+        none if none.is_empty() => "no".to_owned(),
+        shown => shown,
+    }
 }
 
 /// An endpoint as JSON. Header values and secrets have no place in it.
@@ -119,10 +144,47 @@ pub(crate) fn document(endpoint: &Endpoint, keys: Option<&KeyRing>) -> Value {
         "capture_responses": endpoint.capture_responses,
         "enabled": endpoint.enabled,
         "disabled_reason": endpoint.disabled_reason,
+        "format": endpoint.format,
+        "signing": endpoint.signing,
+        "auth": endpoint.auth,
+        "has_tls": endpoint.tls_sealed.is_some(),
         "metadata": endpoint.metadata,
         "created_at": endpoint.created_at,
         "updated_at": endpoint.updated_at,
     })
+}
+
+fn health_document(known: &HealthRow) -> Value {
+    let health = &known.health;
+    json!({
+        "circuit": health.circuit.as_str(),
+        "consecutive_failures": health.consecutive_failures,
+        "failed_probes": health.failed_probes,
+        "opened_at": health.opened_at,
+        "next_probe_at": health.next_probe_at,
+        "paused_until": health.paused_until,
+        "first_failure_at": health.first_failure_at,
+        "last_success_at": health.last_success_at,
+        "warned": health.warned,
+    })
+}
+
+fn health(known: &HealthRow, now: jiff::Timestamp) -> String {
+    let health = &known.health;
+    let since = health.first_failure_at.map_or(String::new(), |at| format!(" since {}", time(at)));
+    let warned = if health.warned { "; it will be disabled unless a request succeeds" } else { "" };
+    match (health.circuit, health.paused_until.filter(|until| *until > now)) {
+        (Circuit::HalfOpen, _) => format!("failing{since}; being probed{warned}"),
+        (Circuit::Open, _) => {
+            let next = health.waits_until().map_or("soon".to_owned(), time);
+            format!("failing{since}; deliveries wait for a probe at {next}{warned}")
+        }
+        (Circuit::Closed, Some(until)) => format!("paused by its receiver until {}", time(until)),
+        (Circuit::Closed, None) if health.consecutive_failures > 0 => {
+            format!("{} failures in a row{since}", health.consecutive_failures)
+        }
+        (Circuit::Closed, None) => "well".to_owned(),
+    }
 }
 
 fn state(endpoint: &Endpoint) -> String {

@@ -33,6 +33,7 @@ pub(crate) fn request(url: &str, body: impl Into<Bytes>) -> OutgoingRequest {
         body: body.into(),
         capture: Capture::Everything,
         rules: None,
+        tls: None,
     }
 }
 

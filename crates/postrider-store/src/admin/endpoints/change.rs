@@ -4,17 +4,21 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use postrider_core::auth::{Auth, TlsIdentity};
+use postrider_core::format::Format;
 use postrider_core::headers::CustomHeaders;
 use postrider_core::ids::EndpointId;
 use postrider_core::seal::KeyRing;
-use postrider_core::signing::Secret;
+use postrider_core::signing::{Profile, SigningSecret};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::bound;
+use crate::admin::secrets;
+use crate::db::{Params, Session};
 use crate::statement::{
     ADMIN_ENDPOINTS_DELETE, ADMIN_ENDPOINTS_INSERT, ADMIN_ENDPOINTS_SET_ENABLED,
-    ADMIN_ENDPOINTS_UPDATE,
+    ADMIN_ENDPOINTS_SETTINGS, ADMIN_ENDPOINTS_UPDATE,
 };
 use crate::{Db, StoreError, endpoints};
 
@@ -46,7 +50,19 @@ pub struct NewEndpoint<'a> {
     pub capture_responses: bool,
     pub enabled: bool,
     pub metadata: &'a Value,
-    pub secret: &'a Secret,
+    pub secret: &'a SigningSecret,
+    /// How its requests are written, signed and let in.
+    pub settings: RequestSettings,
+}
+
+/// What to change about how an endpoint's requests are written, signed and let in.
+#[derive(Debug, Default)]
+pub struct RequestSettings {
+    pub format: Option<Format>,
+    /// An empty list takes all profiles away.
+    pub signing: Option<Vec<Profile>>,
+    pub auth: Change<Auth>,
+    pub tls: Change<TlsIdentity>,
 }
 
 /// What becomes of a setting that may also be absent.
@@ -74,6 +90,7 @@ pub struct EndpointChange {
     pub max_in_flight: Change<i32>,
     pub capture_responses: Option<bool>,
     pub metadata: Option<Value>,
+    pub settings: RequestSettings,
 }
 
 /// A new endpoint id: its time comes first, so ids sort by creation.
@@ -92,13 +109,11 @@ pub async fn create(
     new: &NewEndpoint<'_>,
 ) -> Result<Timestamp, StoreError> {
     let headers = (!new.headers.is_empty()).then(|| seal_headers(keys, new.id, new.headers));
-    let sealed =
-        keys.seal(new.secret.expose().as_bytes(), &bound(b"secret:", new.id), rand::random());
     let reason = (!new.enabled).then_some(BY_HAND);
-    let rows = db
-        .session()
-        .await?
-        .query(
+    let mut session = db.session().await?;
+    session.begin().await?;
+    let rows = session
+        .run(
             &ADMIN_ENDPOINTS_INSERT,
             &[
                 &new.id.0,
@@ -115,10 +130,14 @@ pub async fn create(
                 &new.enabled,
                 &reason,
                 &new.metadata,
-                &sealed,
             ],
         )
         .await?;
+    secrets::insert(&session, keys, new.id, new.secret).await?;
+    if !new.settings.is_empty() {
+        set(&session, Some(keys), new.id, &new.settings).await?;
+    }
+    session.commit().await?;
     let row = rows
         .first()
         .ok_or_else(|| StoreError::other(ADMIN_ENDPOINTS_INSERT.name, "nothing was inserted"))?;
@@ -150,10 +169,10 @@ pub async fn update(
     let (set_schedule, schedule) = change.retry_schedule.parts();
     let (set_timeout, timeout) = change.timeout_ms.parts();
     let (set_in_flight, in_flight) = change.max_in_flight.parts();
-    let rows = db
-        .session()
-        .await?
-        .query(
+    let mut session = db.session().await?;
+    session.begin().await?;
+    let rows = session
+        .run(
             &ADMIN_ENDPOINTS_UPDATE,
             &[
                 &id.0,
@@ -175,7 +194,42 @@ pub async fn update(
             ],
         )
         .await?;
+    if !change.settings.is_empty() {
+        set(&session, keys, id, &change.settings).await?;
+    }
+    session.commit().await?;
     Ok(!rows.is_empty())
+}
+
+/// Stores how requests are written, signed and let in, inside the open transaction.
+async fn set(
+    session: &Session,
+    keys: Option<&KeyRing>,
+    id: EndpointId,
+    settings: &RequestSettings,
+) -> Result<(), StoreError> {
+    let seal = |label: &[u8], text: &str| match keys {
+        Some(keys) => Ok(keys.seal(text.as_bytes(), &bound(label, id), rand::random())),
+        None => Err(StoreError::other(
+            ADMIN_ENDPOINTS_SETTINGS.name,
+            "nothing can be sealed without a master key",
+        )),
+    };
+    let (auth, auth_sealed) = match &settings.auth {
+        Change::Set(auth) => (Some(auth.kind()), Some(seal(b"auth:", &auth.expose_json())?)),
+        Change::Keep | Change::Clear => (None, None),
+    };
+    let tls_sealed = match &settings.tls {
+        Change::Set(tls) => Some(seal(b"tls:", &tls.expose_json())?),
+        Change::Keep | Change::Clear => None,
+    };
+    let format = settings.format.map(Format::as_str);
+    let signing = settings.signing.as_deref().map(Profile::list_to_json);
+    let (set_auth, set_tls) = (!settings.auth.is_keep(), !settings.tls.is_keep());
+    let values: Params<'_> =
+        &[&id.0, &format, &signing, &set_auth, &auth, &auth_sealed, &set_tls, &tls_sealed];
+    session.run(&ADMIN_ENDPOINTS_SETTINGS, values).await?;
+    Ok(())
 }
 
 /// Enables or disables an endpoint; false if it is gone or was so already. Its open deliveries are for
@@ -237,6 +291,21 @@ impl EndpointChange {
             && self.max_in_flight.is_keep()
             && self.capture_responses.is_none()
             && self.metadata.is_none()
+            && self.settings.is_empty()
+    }
+}
+
+impl RequestSettings {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.format.is_none() && self.signing.is_none() && self.auth.is_keep() && self.tls.is_keep()
+    }
+
+    /// Whether something of it is to be sealed.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        matches!(self.auth, Change::Set(_)) || matches!(self.tls, Change::Set(_))
     }
 }
 
