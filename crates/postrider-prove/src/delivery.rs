@@ -1,5 +1,7 @@
 //! The lines of `cargo prove delivery`: what issue 3 must show, the delivery engine that subscribers and neighbours can trust.
 
+pub(crate) mod address_guard;
+mod hostile;
 mod match_cost;
 
 use crate::kit::Proof;
@@ -10,8 +12,11 @@ pub(crate) const LINES: &[Proof] = &[
         name: "match",
         prove: Some(|ground, lines| Box::pin(match_cost::prove(ground, lines))),
     },
-    Proof { name: "address-guard", prove: None },
-    Proof { name: "hostile-receivers", prove: None },
+    Proof {
+        name: "address-guard",
+        prove: Some(|ground, lines| Box::pin(address_guard::prove(ground, lines))),
+    },
+    Proof { name: "hostile", prove: Some(|ground, lines| Box::pin(hostile::prove(ground, lines))) },
     Proof { name: "signatures", prove: None },
     Proof { name: "canary", prove: None },
     Proof { name: "rate-limit", prove: None },

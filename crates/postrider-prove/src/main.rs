@@ -6,6 +6,7 @@
 //! not measured in the run. Ends only processes that it started, by their ids.
 
 mod child;
+mod delivery;
 mod kit;
 mod main_job;
 
@@ -29,12 +30,17 @@ struct Cli {
 enum Command {
     /// The main job, end to end: publish in a transaction, fan out, deliver signed, record
     MainJob(Options),
+    /// The delivery engine: isolation, order, signatures, addresses, hostile receivers
+    Delivery(Options),
     /// A publisher process of a proof
     #[command(hide = true)]
     Publisher(child::publisher::Options),
     /// A receiver process of a proof
     #[command(hide = true)]
     Sink(child::sink::Options),
+    /// The network of its own in which the address guard is proved
+    #[command(hide = true)]
+    GuardLab(child::guard_lab::Options),
     /// A process that publishes with gaps, for the proof of waking up
     #[command(hide = true)]
     Gaps(child::gaps::Options),
@@ -80,8 +86,10 @@ async fn main() -> ExitCode {
 async fn obey(command: Command) -> anyhow::Result<bool> {
     match command {
         Command::MainJob(options) => prove("main-job", main_job::LINES, options).await,
+        Command::Delivery(options) => prove("delivery", delivery::LINES, options).await,
         Command::Publisher(options) => child::publisher::run(options).await.map(|()| true),
         Command::Sink(options) => child::sink::run(options).await.map(|()| true),
+        Command::GuardLab(options) => child::guard_lab::run(options).await.map(|()| true),
         Command::Gaps(options) => child::gaps::run(options).await.map(|()| true),
     }
 }

@@ -2,7 +2,6 @@
 //! Reads commands from standard input and answers there; ends when its input does.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -10,10 +9,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use postrider_core::signing::{Secret, verify};
 use postrider_testkit::{Behaviour, Received, Receiver};
-use serde::Serialize;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::kit::{Dice, Listening, SinkState};
+use crate::kit::{Dice, Listening, SinkState, answer};
 
 /// Options of a receiver process.
 #[derive(Debug, clap::Args)]
@@ -73,13 +71,6 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
 
 fn lock(manners: &Mutex<Manners>) -> MutexGuard<'_, Manners> {
     manners.lock().expect("nobody panics with this lock")
-}
-
-/// Says something to who started this process.
-fn answer(what: &impl Serialize) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", serde_json::to_string(what)?)?;
-    Ok(out.flush()?)
 }
 
 impl Manners {

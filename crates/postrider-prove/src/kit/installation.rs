@@ -171,6 +171,16 @@ impl Installation {
         Worker::start(&name, command, &self.folder)
     }
 
+    /// Starts a worker by this command, which began as one of [`Installation::command`], and waits until it is in the fleet.
+    pub(crate) async fn worker_by(&mut self, mut command: Command) -> anyhow::Result<Worker> {
+        self.workers += 1;
+        let name = format!("worker-{}", self.workers);
+        command.env("POSTRIDER_WORKER_NAME", &name).env("POSTRIDER_LOG_FORMAT", "text");
+        let worker = Worker::start(&name, command, &self.folder)?;
+        worker.wait_until_registered(&self.client().await?).await?;
+        Ok(worker)
+    }
+
     /// Waits until nothing is pending, open or due, and says how long that took.
     pub(crate) async fn drained(&self, limit: Duration) -> anyhow::Result<Duration> {
         let client = self.client().await?;

@@ -1,10 +1,12 @@
 //! Talks with a child process of this program: commands go in as lines, answers come back as JSON lines.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -17,7 +19,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Talk {
     name: String,
     /// Killed when this is dropped.
-    _child: Child,
+    child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
 }
@@ -25,12 +27,18 @@ pub(crate) struct Talk {
 impl Talk {
     /// Starts this program again with other arguments. What it says on the error output goes to a log in `folder`.
     pub(crate) fn start(name: &str, arguments: &[&str], folder: &Path) -> anyhow::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(arguments);
+        Self::of(name, command, folder)
+    }
+
+    /// Starts any program that talks so.
+    pub(crate) fn of(name: &str, mut command: Command, folder: &Path) -> anyhow::Result<Self> {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
             .open(folder.join(format!("{name}.log")))?;
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(arguments)
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -40,7 +48,12 @@ impl Talk {
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let (Some(input), Some(output)) = (input, output) else { bail!("{name} has no pipes") };
         let output = BufReader::new(output).lines();
-        Ok(Self { name: name.to_owned(), _child: child, input, output })
+        Ok(Self { name: name.to_owned(), child, input, output })
+    }
+
+    /// Its process id, while it lives.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// Says something that has no answer.
@@ -64,4 +77,11 @@ impl Talk {
             None => bail!("{} ended without an answer", self.name),
         }
     }
+}
+
+/// Says something to who started this process.
+pub(crate) fn answer(what: &impl Serialize) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", serde_json::to_string(what)?)?;
+    Ok(out.flush()?)
 }
