@@ -149,10 +149,7 @@ async fn show(context: &Context, database: &Database, id: &str) -> Ended {
                 attempt.number.to_string(),
                 time(attempt.started_at),
                 attempt.outcome.clone(),
-                attempt.status.map_or_else(
-                    || attempt.error.clone().unwrap_or_default(),
-                    |status| status.to_string(),
-                ),
+                attempt_answer(attempt),
                 format!("{} ms", attempt.duration_ms),
                 safe(&lossy(attempt.response_body.as_deref()), 80),
             ]
@@ -184,6 +181,18 @@ async fn retry(context: &Context, database: &Database, id: &str) -> Ended {
     Ok(Exit::Done)
 }
 
+/// The status or the error class, with what more is known.
+fn attempt_answer(attempt: &deliveries::Attempt) -> String {
+    let answer = match attempt.status {
+        Some(status) => status.to_string(),
+        None => attempt.error.clone().unwrap_or_default(),
+    };
+    match &attempt.detail {
+        Some(detail) => format!("{answer} ({detail})"),
+        None => answer,
+    }
+}
+
 /// A delivery as JSON.
 pub(crate) fn document(delivery: &Delivery) -> Value {
     json!({
@@ -199,7 +208,7 @@ pub(crate) fn document(delivery: &Delivery) -> Value {
 fn attempt_document(attempt: &Attempt) -> Value {
     json!({
         "attempt": attempt.number, "started_at": attempt.started_at, "duration_ms": attempt.duration_ms, "status": attempt.status,
-        "outcome": attempt.outcome, "error": attempt.error, "peer": attempt.peer,
+        "outcome": attempt.outcome, "error": attempt.error, "peer": attempt.peer, "detail": attempt.detail,
         "response_headers": attempt.response_headers.as_deref().map(|bytes| lossy(Some(bytes))),
         "response_body": attempt.response_body.as_deref().map(|bytes| lossy(Some(bytes))),
     })

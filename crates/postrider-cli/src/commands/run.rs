@@ -122,6 +122,12 @@ fn announce(context: &Context, direct: &Connect, embedded: Option<&EmbeddedPg>) 
     if config.dev {
         tracing::warn!("--dev: endpoints may use http:// and this machine's own addresses");
     }
+    if let Some(proxy) = &config.egress.proxy {
+        tracing::info!(?proxy, "all requests go through the egress proxy");
+        if proxy.resolves() {
+            tracing::warn!("egress.proxy_resolves: the proxy alone judges where names lead");
+        }
+    }
     if direct.is_plain_remote() {
         tracing::warn!(database, "the way to the database is not encrypted (sslmode=disable)");
     }
