@@ -1,8 +1,10 @@
-//! The admin listener: `/healthz` (this process lives), `/readyz` (it can do its work), `/metrics` (OpenMetrics text).
+//! The admin listener: `/healthz` (this process lives), `/readyz` (it can do its work), `/metrics` (OpenMetrics text), and the
+//! public keys that receivers verify ed25519 signatures with, under `/.well-known/postrider/keys/`.
 //!
 //! Meant for the loopback interface or a private network: it has no login, shows no payload and changes nothing.
 //! Reads the metrics, the health of the stages and, for readiness, one row of the database.
 
+mod keys;
 mod readiness;
 mod routes;
 mod server;

@@ -100,6 +100,14 @@ impl Readiness {
         *self.worker() = Worker::Down { why };
     }
 
+    /// The worker's pool, while it is up.
+    pub(crate) fn db(&self) -> Option<Db> {
+        match &*self.worker() {
+            Worker::Up { db, .. } => Some(db.clone()),
+            Worker::Down { .. } => None,
+        }
+    }
+
     /// Looks at everything. Takes a second at most.
     pub async fn check(&self) -> Report {
         if self.stop.soft_requested() {

@@ -6,7 +6,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 use postrider_runtime::Metrics;
 
-use crate::{Readiness, Status};
+use crate::{Readiness, Status, keys};
 
 const JSON: &str = "application/json";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -21,11 +21,12 @@ pub(crate) struct Routes {
 impl Routes {
     /// Answers one request.
     pub(crate) async fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
-        if !matches!(path, "/healthz" | "/readyz" | "/metrics") {
+        let endpoint = path.strip_prefix(keys::PREFIX);
+        if endpoint.is_none() && !matches!(path, "/healthz" | "/readyz" | "/metrics") {
             return reply(
                 StatusCode::NOT_FOUND,
                 JSON,
-                error("no such page; there are /healthz, /readyz and /metrics"),
+                error("no such page; there are /healthz, /readyz, /metrics and /.well-known/postrider/keys/ENDPOINT"),
             );
         }
         if !matches!(*method, Method::GET | Method::HEAD) {
@@ -33,6 +34,10 @@ impl Routes {
                 reply(StatusCode::METHOD_NOT_ALLOWED, JSON, error("only GET and HEAD"));
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
+        }
+        if let Some(endpoint) = endpoint {
+            let (status, document) = keys::answer(self.readiness.db().as_ref(), endpoint).await;
+            return reply(status, JSON, format!("{document}\n"));
         }
         match path {
             "/healthz" => reply(StatusCode::OK, JSON, "{\"status\":\"alive\"}\n".to_owned()),
