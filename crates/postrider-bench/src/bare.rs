@@ -67,7 +67,7 @@ fn request(url: &str, addresses: &AddressPolicy) -> Result<OutgoingRequest> {
         timestamp: 1_700_000_000,
         attempt: 1,
         traceparent: None,
-        body: Bytes::from(events::sample_envelope()),
+        envelope: Bytes::from(events::sample_envelope()),
     };
     webhook_request(&target, &signer, webhook)
         .map_err(|class| anyhow!("building the request: {}", class.as_str()))
