@@ -18,9 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The answer for the endpoint of this id: a status, and a JSON document or what is wrong.
 pub(crate) async fn answer(db: Option<&Db>, id: &str) -> (StatusCode, Value) {
     let Ok(id) = id.parse::<EndpointId>() else {
-        return (StatusCode::NOT_FOUND, json!({ "error": "no endpoint's id: whk_ and 32 hex digits" }));
+        return (
+            StatusCode::NOT_FOUND,
+            json!({ "error": "no endpoint's id: whk_ and 32 hex digits" }),
+        );
     };
-    let unavailable = (StatusCode::SERVICE_UNAVAILABLE, json!({ "error": "the database cannot be asked" }));
+    let unavailable =
+        (StatusCode::SERVICE_UNAVAILABLE, json!({ "error": "the database cannot be asked" }));
     let Some(db) = db else { return unavailable };
     match timeout(PATIENCE, public_keys(db, id)).await {
         // The same for an endpoint that is none and for one without a key pair: who asks learns nothing else.

@@ -26,7 +26,9 @@ impl Routes {
             return reply(
                 StatusCode::NOT_FOUND,
                 JSON,
-                error("no such page; there are /healthz, /readyz, /metrics and /.well-known/postrider/keys/ENDPOINT"),
+                error(
+                    "no such page; there are /healthz, /readyz, /metrics and /.well-known/postrider/keys/ENDPOINT",
+                ),
             );
         }
         if !matches!(*method, Method::GET | Method::HEAD) {

@@ -83,7 +83,7 @@ async fn rotate(context: &Context, database: &Database, args: &Rotate) -> Ended 
     }
     if progress.unopened > 0 {
         return Err(Failure::new(
-            Exit::Negative,
+            Exit::Failed,
             format!("{} sealed values cannot be opened", progress.unopened),
         )
         .why("the master key that they were sealed with is not configured, or they are damaged")

@@ -15,5 +15,6 @@ mod pooler;
 mod promise;
 mod receive;
 mod run;
+mod signing;
 mod standardwebhooks;
 mod support;

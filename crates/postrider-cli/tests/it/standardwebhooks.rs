@@ -9,12 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use postrider_core::ids::EndpointId;
-use postrider_core::seal::KeyRing;
 use postrider_testkit::{Behaviour, Received, Receiver, TestDb};
 use serde_json::{Value, json};
 
-use crate::support::{Cli, MASTER_KEY, terminate};
+use crate::support::{Cli, terminate};
 
 const PYTHON_PACKAGE: &str = "standardwebhooks==1.1.0";
 const NODE_PACKAGE: &str = "standardwebhooks@1.1.1";
@@ -22,7 +20,6 @@ const REQUIRE: &str = "POSTRIDER_REQUIRE_RECEIVERS";
 const LIMIT: Duration = Duration::from_secs(30);
 /// A secret of the caller's own, as long as they get: 64 bytes.
 const OWN_SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZg==";
-const SECOND_SECRET: &str = "whsec_ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=";
 
 /// One question to a library: is this request good?
 struct Question {
@@ -91,8 +88,7 @@ async fn requests() -> Vec<(Received, Vec<String>)> {
         let secret = added["secret"].as_str().unwrap_or(OWN_SECRET).to_owned();
         let mut live = vec![secret];
         if path == "/rotating" {
-            add_secret(&db, added["id"].as_str().expect("an id")).await;
-            live.push(SECOND_SECRET.to_owned());
+            live.extend(rotate_twice(&cli, added["id"].as_str().expect("an id")).await);
         }
         if path == "/plain" {
             cli.run(&["endpoints", "test", added["id"].as_str().unwrap()]).await.exits(0);
@@ -142,15 +138,12 @@ fn payloads() -> Vec<String> {
     texts.map(str::to_owned).to_vec()
 }
 
-/// Gives an endpoint a second live secret, as a rotation does.
-async fn add_secret(db: &TestDb, endpoint: &str) {
-    let id: EndpointId = endpoint.parse().expect("an endpoint's id");
-    let aad = [b"secret:".as_slice(), id.0.as_bytes()].concat();
-    let ring = KeyRing::from_master_keys(&[MASTER_KEY]).expect("a master key");
-    let sealed = ring.seal(SECOND_SECRET.as_bytes(), &aad, [7; 24]);
-    let sql =
-        "INSERT INTO postrider.webhook_endpoint_secrets (endpoint_id, sealed) VALUES ($1, $2)";
-    db.client().await.execute(sql, &[&id.0, &sealed]).await.expect("a second secret");
+/// Rotates an endpoint's secret twice within the overlap, so that three are live; the two new ones.
+async fn rotate_twice(cli: &Cli, endpoint: &str) -> [String; 2] {
+    let rotate = ["endpoints", "secrets", "rotate", endpoint, "--json"];
+    let first = cli.run(&rotate).await.exits(0).json();
+    let second = cli.run(&rotate).await.exits(0).json();
+    [first, second].map(|rotated| rotated["secret"].as_str().expect("a secret").to_owned())
 }
 
 /// The request with each of its secrets, and changed in every part that the signature covers.

@@ -93,7 +93,7 @@ async fn rotate(context: &Context, database: &Database, args: &Rotate) -> Ended 
         Rotated::Added { id, created_at } => (id, created_at),
         Rotated::Full => {
             return Err(Failure::new(
-                Exit::Negative,
+                Exit::Failed,
                 format!("{} has {MAX_LIVE_SECRETS} live secrets already", endpoint.id),
             )
             .remedy("wait until one has ended, or \"postrider endpoints secrets revoke\" one"));
@@ -143,7 +143,7 @@ async fn revoke(context: &Context, database: &Database, args: &Revoke) -> Ended 
             });
             Ok(Exit::Done)
         }
-        Revoked::Last => Err(Failure::new(Exit::Negative, "it is the only live secret")
+        Revoked::Last => Err(Failure::new(Exit::Failed, "it is the only live secret")
             .why("without one nothing could be signed")
             .remedy(format!("postrider endpoints secrets rotate {} --overlap 0s", endpoint.id))),
         Revoked::Gone => Err(Failure::new(
