@@ -189,7 +189,7 @@ CREATE TABLE postrider.webhook_endpoints (
     event_types text[] NOT NULL,
     filter jsonb,
     headers_sealed bytea,
-    retry_schedule integer[],
+    retry_schedule_ms integer[],
     timeout_ms integer,
     max_in_flight integer,
     capture_responses boolean DEFAULT false NOT NULL,
@@ -198,11 +198,14 @@ CREATE TABLE postrider.webhook_endpoints (
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    rate_limit integer,
     format text DEFAULT 'postrider'::text NOT NULL,
     signing jsonb DEFAULT '[]'::jsonb NOT NULL,
     auth text,
     auth_sealed bytea,
     tls_sealed bytea,
+    ordering text DEFAULT 'none'::text NOT NULL,
+    skip_after smallint,
     CONSTRAINT webhook_endpoints_auth_check CHECK ((auth = ANY (ARRAY['basic'::text, 'bearer'::text, 'oauth2'::text]))),
     CONSTRAINT webhook_endpoints_auth_sealed_check CHECK (((auth IS NULL) = (auth_sealed IS NULL))),
     CONSTRAINT webhook_endpoints_description_check CHECK ((length(description) <= 200)),
@@ -210,13 +213,16 @@ CREATE TABLE postrider.webhook_endpoints (
     CONSTRAINT webhook_endpoints_format_check CHECK ((format = ANY (ARRAY['postrider'::text, 'standard'::text, 'cloudevents'::text, 'raw'::text]))),
     CONSTRAINT webhook_endpoints_kind_check CHECK ((kind = 'webhook'::text)),
     CONSTRAINT webhook_endpoints_max_in_flight_check CHECK (((max_in_flight >= 1) AND (max_in_flight <= 1000))),
+    CONSTRAINT webhook_endpoints_ordering CHECK ((ordering = ANY (ARRAY['none'::text, 'key'::text, 'endpoint'::text]))),
     CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id),
-    CONSTRAINT webhook_endpoints_retry_schedule_check CHECK (((cardinality(retry_schedule) >= 1) AND (cardinality(retry_schedule) <= 30))),
+    CONSTRAINT webhook_endpoints_rate_limit CHECK (((rate_limit >= 1) AND (rate_limit <= 100000))),
+    CONSTRAINT webhook_endpoints_retry_schedule_ms_check CHECK (((cardinality(retry_schedule_ms) >= 1) AND (cardinality(retry_schedule_ms) <= 30))),
     CONSTRAINT webhook_endpoints_signing_check CHECK (
 CASE
     WHEN (jsonb_typeof(signing) = 'array'::text) THEN (jsonb_array_length(signing) <= 8)
     ELSE false
 END),
+    CONSTRAINT webhook_endpoints_skip_after CHECK (((skip_after IS NULL) OR (((skip_after >= 1) AND (skip_after <= 31)) AND (ordering <> 'none'::text)))),
     CONSTRAINT webhook_endpoints_tenant_id_check CHECK ((tenant_id ~ '^[A-Za-z0-9._:-]{1,128}$'::text)),
     CONSTRAINT webhook_endpoints_timeout_ms_check CHECK (((timeout_ms >= 100) AND (timeout_ms <= 30000))),
     CONSTRAINT webhook_endpoints_url_check CHECK (((octet_length(url) >= 1) AND (octet_length(url) <= 2048)))

@@ -105,14 +105,16 @@ impl Site {
                 event_types: &["*".to_owned()],
                 filter: None,
                 headers: &CustomHeaders::default(),
-                retry_schedule: None,
+                retry_schedule_ms: None,
                 timeout_ms: None,
                 max_in_flight: None,
+                rate_limit: None,
                 capture_responses: false,
                 enabled: true,
                 metadata: &serde_json::json!({}),
                 secret: &SigningSecret::generate(SecretKind::Standard, &rand::random()),
                 settings: RequestSettings::default(),
+                order: None,
             };
             endpoints::create(&db, &self.keys, &endpoint).await?;
         }

@@ -13,6 +13,7 @@ pub mod headers;
 pub mod health;
 pub mod ids;
 pub mod input;
+pub mod ordering;
 pub mod retry;
 pub mod seal;
 pub mod signing;

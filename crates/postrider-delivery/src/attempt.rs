@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use postrider_core::answer::Answer;
 use postrider_core::health::{Finding, finding};
+use postrider_core::ordering::OnFailure;
 use postrider_core::retry::{Verdict, decide, disables_endpoint};
 use postrider_core::status::{DeliveryStatus, ErrorClass};
 use postrider_destinations::{Capture, Client, Webhook, webhook_request};
@@ -52,7 +53,10 @@ impl Sender {
         Attempted {
             finding: finding(&answer, now, ceiling),
             disable: disables_endpoint(&answer).then(|| disable_reason(&answer)),
-            outcome: self.judged(delivery, answer, verdict, started_at, target.capture),
+            outcome: match is_skipped(delivery, number, verdict, target.on_failure) {
+                true => self.skipped(delivery, answer, started_at),
+                false => self.judged(delivery, answer, verdict, started_at, target.capture),
+            },
         }
     }
 
@@ -99,6 +103,22 @@ impl Sender {
             headers: header_lines(&answer),
             body: answer.body,
         });
+        Outcome { state, attempt }
+    }
+
+    /// An attempt after which the delivery is given up, so that those behind it have their turn.
+    fn skipped(&self, delivery: &LeasedDelivery, answer: Answer, started_at: Timestamp) -> Outcome {
+        let verdict = Verdict::Exhausted;
+        let judged = self.judged(delivery, answer, verdict, started_at, Capture::Failures);
+        let Outcome { state, attempt } = judged;
+        let state = match state {
+            Next::Close(close) => Next::Close(Close {
+                status: DeliveryStatus::Skipped,
+                reason: Some("skipped_after_attempts"),
+                ..close
+            }),
+            Next::Reschedule(reschedule) => Next::Reschedule(reschedule),
+        };
         Outcome { state, attempt }
     }
 
@@ -184,6 +204,7 @@ pub(crate) fn end(
     Outcome {
         state: Next::Close(Close {
             id: delivery.id,
+            next_of: delivery.ordered.then_some(delivery.endpoint),
             lease_no: delivery.lease_no,
             attempts: delivery.attempts,
             status,
@@ -196,11 +217,23 @@ pub(crate) fn end(
     }
 }
 
+/// Whether this failure is the last that those behind it in their order wait for.
+fn is_skipped(
+    delivery: &LeasedDelivery,
+    number: u16,
+    verdict: Verdict,
+    on_failure: OnFailure,
+) -> bool {
+    let spent = on_failure.skip_after().is_some_and(|most| number >= most);
+    delivery.ordered && spent && matches!(verdict, Verdict::Retry { .. })
+}
+
 /// The delivery's next state after an attempt.
 fn next(delivery: &LeasedDelivery, number: u16, answer: &Answer, verdict: Verdict) -> Next {
     let close = |status, reason| {
         Next::Close(Close {
             id: delivery.id,
+            next_of: delivery.ordered.then_some(delivery.endpoint),
             lease_no: delivery.lease_no,
             attempts: number,
             status,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use postrider_core::ids::EndpointId;
 use postrider_runtime::Stop;
-use postrider_store::deliveries;
+use postrider_store::deliveries::{self, Pulled};
 use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, warn};
 
@@ -18,6 +18,8 @@ use crate::lanes::Inner;
 /// Pulls at once: enough to keep the lanes full, few enough to leave the database to fan-out and the recorder.
 const AT_ONCE: usize = 3;
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// Before an endpoint is looked at again whose ordered deliveries wait until events before theirs are fanned out.
+const HELD: Duration = Duration::from_millis(100);
 /// Before an endpoint is looked at again: for rows that somebody else has locked, and for room in memory.
 const SOON: Duration = Duration::from_millis(50);
 
@@ -97,10 +99,13 @@ async fn ask(inner: &Arc<Inner>, endpoint: EndpointId) -> bool {
 async fn pull(inner: &Arc<Inner>, endpoint: EndpointId, wanted: usize) -> bool {
     let lane = inner.lane(endpoint);
     match deliveries::pull(&inner.db, endpoint, wanted, inner.owner, inner.lease).await {
-        Ok(pulled) => {
+        Ok(Pulled { deliveries: pulled, held }) => {
             let short = pulled.len() < wanted;
             if pulled.is_empty() && lane.is_probing() {
                 inner.reports.give_back(endpoint, Duration::ZERO);
+            }
+            if held {
+                inner.due.at(endpoint, Instant::now() + HELD);
             }
             inner.count_in(&pulled);
             let again = lane.end_pull(pulled, short);

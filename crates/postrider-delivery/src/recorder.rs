@@ -129,6 +129,12 @@ impl Recorder {
         for reschedule in &records.reschedules {
             self.due.at(reschedule.endpoint, now + reschedule.after);
         }
+        // The next of their order keys have their turn at once.
+        let mut next: Vec<_> = records.closes.iter().filter_map(|close| close.next_of).collect();
+        next.dedup();
+        for endpoint in next {
+            self.due.at(endpoint, now);
+        }
         self.metrics
             .recorder_flush
             .observe(f64::from(u32::try_from(records.len()).unwrap_or(u32::MAX)));

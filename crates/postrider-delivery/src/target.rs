@@ -9,6 +9,7 @@ use postrider_core::format::Format;
 use postrider_core::headers::CustomHeaders;
 use postrider_core::ids::EndpointId;
 use postrider_core::input::InputError;
+use postrider_core::ordering::OnFailure;
 use postrider_core::retry::Schedule;
 use postrider_core::seal::KeyRing;
 use postrider_core::signing::{Profile, Signer, SigningSecret};
@@ -38,8 +39,12 @@ pub(crate) struct Target {
     /// Where it logs in with tokens.
     pub(crate) tokens: Option<Arc<TokenSource>>,
     pub(crate) schedule: Schedule,
+    /// What a failing delivery that has an order key does to those behind it.
+    pub(crate) on_failure: OnFailure,
     pub(crate) timeout: Duration,
     pub(crate) in_flight: usize,
+    /// Requests a second from the whole fleet.
+    pub(crate) rate_limit: Option<u32>,
     pub(crate) capture: Capture,
     pub(crate) tenant: String,
     pub(crate) version: i64,
@@ -126,14 +131,15 @@ fn ready(
         }
         _ => None,
     };
-    let waits = record.retry_schedule.as_deref().map(|seconds| {
-        seconds.iter().map(|s| Duration::from_secs(u64::try_from(*s).unwrap_or(0))).collect()
+    let waits = record.retry_schedule_ms.as_deref().map(|waits| {
+        waits.iter().map(|ms| Duration::from_millis(u64::try_from(*ms).unwrap_or(0))).collect()
     });
     Lookup::Ready(Box::new(Target {
         endpoint,
         signer,
         tokens,
         schedule: waits.and_then(|waits| Schedule::new(waits).ok()).unwrap_or_default(),
+        on_failure: record.on_failure,
         timeout: record
             .timeout_ms
             .and_then(|ms| u64::try_from(ms).ok())
@@ -143,6 +149,7 @@ fn ready(
             .and_then(|n| usize::try_from(n).ok())
             .unwrap_or(policy.in_flight)
             .max(1),
+        rate_limit: record.rate_limit.and_then(|rate| u32::try_from(rate).ok()),
         capture,
         tenant: record.tenant_id.clone(),
         version: record.version,

@@ -3,8 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use postrider_core::filter::{Attributes, Data, EventView, Routes, is_operator_event};
-use postrider_core::ids::EndpointId;
 use postrider_store::events::EventBody;
+
+use crate::routes::Route;
 
 /// Why an event could not be matched: its own fault, so it counts as a try.
 #[derive(Debug)]
@@ -12,9 +13,9 @@ pub(crate) struct Unmatchable(pub(crate) String);
 
 /// Appends the endpoints that want this event.
 pub(crate) fn matching(
-    routes: &Routes<EndpointId>,
+    routes: &Routes<Route>,
     body: &EventBody,
-    found: &mut Vec<EndpointId>,
+    found: &mut Vec<Route>,
 ) -> Result<(), Unmatchable> {
     if routes.is_empty() {
         return Ok(());
@@ -40,7 +41,7 @@ pub(crate) fn matching(
     };
     let before = found.len();
     catch_unwind(AssertUnwindSafe(|| {
-        routes.for_each_match(&view, |endpoint| found.push(*endpoint))
+        routes.for_each_match(&view, |route| found.push(*route))
     }))
     .map_err(|_| {
         found.truncate(before);
@@ -53,11 +54,11 @@ pub(crate) fn matching(
 }
 
 /// Nobody is told of its own troubles: an event about an endpoint never goes to that endpoint.
-fn leave_out_its_subject(body: &EventBody, from: usize, found: &mut Vec<EndpointId>) {
+fn leave_out_its_subject(body: &EventBody, from: usize, found: &mut Vec<Route>) {
     let attributes = body.attributes.as_deref().unwrap_or_default();
     let mut index = 0;
-    found.retain(|endpoint| {
+    found.retain(|route| {
         index += 1;
-        index <= from || !attributes.contains(&endpoint.to_string())
+        index <= from || !attributes.contains(&route.endpoint.to_string())
     });
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postrider_core::ids::{DeliveryId, EndpointId};
+use postrider_core::ordering::Ordering;
 use postrider_store::deliveries::{EventPayload, LeasedDelivery};
 use postrider_store::events::{Claim, ClaimedEvent, EventBody, NewDeliveries};
 use postrider_store::{ErrorKind, StoreError};
@@ -60,6 +61,7 @@ pub(crate) struct Trouble {
 struct Match {
     event: usize,
     endpoint: EndpointId,
+    ordering: Ordering,
 }
 
 /// What is decided about a claim before anything is written.
@@ -166,8 +168,11 @@ async fn decide(
             plan.cut = true;
             break;
         }
-        plan.matches
-            .extend(found.iter().map(|endpoint| Match { event: index, endpoint: *endpoint }));
+        plan.matches.extend(found.iter().map(|route| Match {
+            event: index,
+            endpoint: route.endpoint,
+            ordering: route.ordering,
+        }));
         plan.done.push(event.seq);
     }
     Ok(plan)
@@ -190,7 +195,11 @@ fn reserve<H: HandOff>(events: &[ClaimedEvent], matches: &[Match], lanes: &H) ->
         reservations.push(Reservation {
             endpoint,
             range: start..start + run.len(),
-            places: lanes.reserve(endpoint, run.len(), bytes),
+            // What has an order waits in the database for its turn, which a pull decides; those around it are pulled with it.
+            places: match run.iter().any(|m| order_key(events, m).is_some()) {
+                true => 0,
+                false => lanes.reserve(endpoint, run.len(), bytes),
+            },
         });
         start += run.len();
     }
@@ -214,7 +223,7 @@ fn columns<'a>(
             let created_at_ms = u64::try_from(event.created_at.as_millisecond()).unwrap_or(0);
             let id = DeliveryId::derive(created_at_ms, &body.tenant_id, &body.id, m.endpoint, 0);
             let leased = place < reservation.places;
-            rows.push(id, m.endpoint, event, body, leased);
+            rows.push(id, m.endpoint, event, body, order_key(events, m), leased);
             if leased {
                 let payload = payloads[m.event].get_or_insert_with(|| Arc::new(payload(body)));
                 handed.push(LeasedDelivery {
@@ -222,6 +231,7 @@ fn columns<'a>(
                     endpoint: m.endpoint,
                     lease_no: 1,
                     attempts: 0,
+                    ordered: false,
                     event: Some(Arc::clone(payload)),
                     leased_at,
                 });
@@ -252,6 +262,11 @@ fn hand_off<H: HandOff>(
         lanes.hand_off(handed);
     }
     count
+}
+
+/// The key among whose deliveries this one has its place.
+fn order_key<'a>(events: &'a [ClaimedEvent], m: &Match) -> Option<&'a str> {
+    m.ordering.key(body(events, m).and_then(|body| body.ordering_key.as_deref()))
 }
 
 fn body<'a>(events: &'a [ClaimedEvent], m: &Match) -> Option<&'a EventBody> {

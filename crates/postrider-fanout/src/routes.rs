@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use postrider_core::filter::{Routes, Subscription};
 use postrider_core::ids::EndpointId;
+use postrider_core::ordering::Ordering;
 use postrider_store::StoreError;
 use postrider_store::endpoints::TenantRoutes;
 use postrider_store::events::Claim;
@@ -15,6 +16,13 @@ use tracing::warn;
 
 /// How many tenants are kept; beyond that the cache starts anew, which costs one read a tenant.
 const MAX_TENANTS: usize = 100_000;
+
+/// Where an event may go, and whether in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) endpoint: EndpointId,
+    pub(crate) ordering: Ordering,
+}
 
 /// Compiled endpoints by tenant.
 #[derive(Default)]
@@ -24,7 +32,7 @@ pub(crate) struct RouteCache {
 
 struct Cached {
     version: i64,
-    routes: Arc<Routes<EndpointId>>,
+    routes: Arc<Routes<Route>>,
 }
 
 impl RouteCache {
@@ -34,7 +42,7 @@ impl RouteCache {
         claim: &Claim,
         tenant: &str,
         version: i64,
-    ) -> Result<Arc<Routes<EndpointId>>, StoreError> {
+    ) -> Result<Arc<Routes<Route>>, StoreError> {
         if let Some(cached) = self.tenants.get(tenant)
             && cached.version >= version
         {
@@ -55,11 +63,14 @@ impl RouteCache {
 
 /// An endpoint whose stored filter does not compile (it was checked when stored, by an older or newer version of us)
 /// matches nothing and is named in the log, rather than stopping its tenant.
-fn compile(read: &TenantRoutes) -> Routes<EndpointId> {
+fn compile(read: &TenantRoutes) -> Routes<Route> {
     let mut entries = Vec::with_capacity(read.routes.len());
     for route in &read.routes {
         match Subscription::compile(&route.event_types, route.filter.as_ref()) {
-            Ok(subscription) => entries.push((route.endpoint, subscription)),
+            Ok(subscription) => {
+                let known = Route { endpoint: route.endpoint, ordering: route.ordering };
+                entries.push((known, subscription));
+            },
             Err(error) => {
                 warn!(endpoint.id = %route.endpoint, %error, "endpoint {} matches nothing: its filter cannot be compiled", route.endpoint);
             }

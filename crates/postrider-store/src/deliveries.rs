@@ -43,13 +43,24 @@ pub struct LeasedDelivery {
     pub lease_no: i32,
     /// Attempts made before this lease.
     pub attempts: u16,
+    /// Others of its order key wait for its end.
+    pub ordered: bool,
     /// `None`: the body is gone, nothing can be sent any more.
     pub event: Option<Arc<EventPayload>>,
     /// From before the leasing statement was sent; the lease certainly holds until `leased_at` + lease time.
     pub leased_at: Instant,
 }
 
-/// Leases up to `limit` due deliveries of one endpoint for `owner`.
+/// What a pull leased.
+#[derive(Debug, Default)]
+pub struct Pulled {
+    /// In the order of their events.
+    pub deliveries: Vec<LeasedDelivery>,
+    /// Ordered deliveries wait until events before theirs are fanned out.
+    pub held: bool,
+}
+
+/// Leases due deliveries of one endpoint for `owner`: up to `limit` without order, and the first ones of up to `limit` order keys.
 ///
 /// # Errors
 /// When the database cannot be asked.
@@ -59,7 +70,7 @@ pub async fn pull(
     limit: usize,
     owner: i64,
     lease: Duration,
-) -> Result<Vec<LeasedDelivery>, StoreError> {
+) -> Result<Pulled, StoreError> {
     let mut session = db.session().await?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let leased_at = Instant::now();
@@ -67,24 +78,30 @@ pub async fn pull(
         .query(&DELIVERIES_PULL, &[&endpoint.0, &limit, &owner, &whole_seconds(lease)])
         .await?;
     let mut events: HashMap<i64, Arc<EventPayload>> = HashMap::with_capacity(rows.len() / 2);
-    let mut leased = Vec::with_capacity(rows.len() / 2);
+    let (mut leased, mut held) = (Vec::with_capacity(rows.len() / 2), false);
     for row in &rows {
-        let (seq, id): (i64, Option<Uuid>) = (row.get(0), row.get(1));
-        match id {
-            Some(id) => leased.push((seq, id, row.get(2), row.get::<_, i16>(3))),
-            None => drop(events.insert(seq, Arc::new(payload(row)))),
+        let (seq, id): (Option<i64>, Option<Uuid>) = (row.get(0), row.get(1));
+        match (seq, id) {
+            (Some(seq), Some(id)) => {
+                leased.push((seq, id, row.get(2), row.get::<_, i16>(3), row.get(8)));
+            }
+            (Some(seq), None) => drop(events.insert(seq, Arc::new(payload(row)))),
+            (None, _) => held = true,
         }
     }
     leased.sort_unstable_by_key(|(seq, ..)| *seq);
-    let delivery = |(seq, id, lease_no, attempts): (i64, Uuid, i32, i16)| LeasedDelivery {
-        id: DeliveryId(id),
-        endpoint,
-        lease_no,
-        attempts: u16::try_from(attempts).unwrap_or(0),
-        event: events.get(&seq).cloned(),
-        leased_at,
+    let delivery = |(seq, id, lease_no, attempts, ordered): (i64, Uuid, i32, i16, bool)| {
+        LeasedDelivery {
+            id: DeliveryId(id),
+            endpoint,
+            lease_no,
+            attempts: u16::try_from(attempts).unwrap_or(0),
+            ordered,
+            event: events.get(&seq).cloned(),
+            leased_at,
+        }
     };
-    Ok(leased.into_iter().map(delivery).collect())
+    Ok(Pulled { deliveries: leased.into_iter().map(delivery).collect(), held })
 }
 
 fn payload(row: &Row) -> EventPayload {
@@ -118,6 +135,8 @@ pub async fn next_due(db: &Db, endpoint: EndpointId) -> Result<Option<Duration>,
 #[derive(Debug, Clone)]
 pub struct Close {
     pub id: DeliveryId,
+    /// Whose next delivery waits for the end of this one, where it has an order key.
+    pub next_of: Option<EndpointId>,
     pub lease_no: i32,
     /// Attempts made in all.
     pub attempts: u16,
@@ -246,7 +265,8 @@ async fn write(db: &Db, owner: i64, records: &Records) -> Result<Recorded, Store
         session.committed();
     }
     let (closed, rescheduled) = (closed?, rescheduled?);
-    (told?, inserted?);
+    told?;
+    inserted?;
     committed?;
     Ok(tally(records, closed, rescheduled))
 }

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use postrider_core::ids::EndpointId;
+use postrider_core::ordering::{OnFailure, Ordering};
 use postrider_core::signing::SecretKind;
 use serde_json::Value;
 use tokio_postgres::Row;
@@ -16,6 +17,7 @@ pub struct Route {
     pub endpoint: EndpointId,
     pub event_types: Vec<String>,
     pub filter: Option<Value>,
+    pub ordering: Ordering,
 }
 
 /// A tenant's enabled endpoints and the routing version they belong to, read in one snapshot.
@@ -34,10 +36,12 @@ pub struct EndpointRecord {
     pub kind: String,
     pub url: String,
     pub headers_sealed: Option<Vec<u8>>,
-    /// Seconds before attempt 2, 3, …; `None` is the standard schedule.
-    pub retry_schedule: Option<Vec<i32>>,
+    /// Milliseconds before attempt 2, 3, …; `None` is the standard schedule.
+    pub retry_schedule_ms: Option<Vec<i32>>,
     pub timeout_ms: Option<i32>,
     pub max_in_flight: Option<i32>,
+    /// Requests a second from the whole fleet; `None`: as many as it takes.
+    pub rate_limit: Option<i32>,
     pub capture_responses: bool,
     pub enabled: bool,
     pub version: i64,
@@ -51,6 +55,8 @@ pub struct EndpointRecord {
     pub signing: Value,
     pub auth_sealed: Option<Vec<u8>>,
     pub tls_sealed: Option<Vec<u8>>,
+    /// What a failing delivery that has an order key does to those behind it.
+    pub on_failure: OnFailure,
     /// Its tenant's own rules about where requests may go.
     pub egress: EgressLists,
 }
@@ -83,7 +89,7 @@ pub async fn by_id(db: &Db, id: EndpointId) -> Result<Option<EndpointRecord>, St
         kind: row.get(1),
         url: row.get(2),
         headers_sealed: row.get(3),
-        retry_schedule: row.get(4),
+        retry_schedule_ms: row.get(4),
         timeout_ms: row.get(5),
         max_in_flight: row.get(6),
         capture_responses: row.get(7),
@@ -93,10 +99,12 @@ pub async fn by_id(db: &Db, id: EndpointId) -> Result<Option<EndpointRecord>, St
         secrets_change_in: row
             .get::<_, Option<f64>>(11)
             .and_then(|secs| SignedDuration::try_from_secs_f64(secs).ok()),
+        rate_limit: row.get("rate_limit"),
         format: row.get("format"),
         signing: row.get("signing"),
         auth_sealed: row.get("auth_sealed"),
         tls_sealed: row.get("tls_sealed"),
+        on_failure: OnFailure::of_column(row.get("skip_after")),
         egress: EgressLists {
             allow_cidrs: list(row, "egress_allow"),
             deny_cidrs: list(row, "egress_deny"),

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::future::join4;
 use jiff::Timestamp;
 use postrider_core::ids::{DeliveryId, EndpointId};
+use postrider_core::ordering::Ordering;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -62,13 +63,14 @@ pub struct NewDeliveries<'a> {
 }
 
 impl<'a> NewDeliveries<'a> {
-    /// Adds one; `handed_off` rows are inserted leased to this worker.
+    /// Adds one; `handed_off` rows are inserted leased to this worker, those with an order key never.
     pub fn push(
         &mut self,
         id: DeliveryId,
         endpoint: EndpointId,
         event: &'a ClaimedEvent,
         body: &'a EventBody,
+        order_key: Option<&'a str>,
         handed_off: bool,
     ) {
         self.ids.push(id.0);
@@ -76,8 +78,8 @@ impl<'a> NewDeliveries<'a> {
         self.seqs.push(event.seq);
         self.created_ats.push(event.created_at);
         self.tenants.push(&body.tenant_id);
-        self.order_keys.push(None);
-        self.handed_off.push(handed_off);
+        self.order_keys.push(order_key);
+        self.handed_off.push(handed_off && order_key.is_none());
     }
 
     /// How many.
@@ -129,6 +131,8 @@ impl Claim {
                         endpoint: EndpointId(id),
                         event_types: row.get(2),
                         filter: row.get(3),
+                        // The table holds no other word.
+                        ordering: Ordering::parse(row.get(4)).unwrap_or_default(),
                     })
                 })
                 .collect(),

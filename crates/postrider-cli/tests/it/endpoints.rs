@@ -50,7 +50,7 @@ async fn an_endpoint_is_added_listed_shown_changed_and_deleted() {
     assert_eq!(shown["event_types"], json!(["email.*", "order.paid"]));
     assert_eq!(shown["filter"], json!({ "labels": ["vip"] }));
     assert_eq!(shown["header_names"], json!(["x-team"]));
-    assert_eq!(shown["retry_schedule"], json!([5, 60]));
+    assert_eq!(shown["retry_schedule"], json!(["5s", "1m"]));
     assert_eq!((&shown["timeout_ms"], &shown["max_in_flight"]), (&json!(2000), &json!(3)));
     assert_eq!(shown["secrets"].as_array().unwrap().len(), 1);
     assert!(shown.get("secret").is_none());

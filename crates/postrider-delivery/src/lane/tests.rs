@@ -13,6 +13,7 @@ fn delivery(endpoint: EndpointId, number: u128, attempts: u16) -> LeasedDelivery
         endpoint,
         lease_no: 1,
         attempts,
+        ordered: false,
         event: None,
         leased_at: Instant::now(),
     }

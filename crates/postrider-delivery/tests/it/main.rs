@@ -3,6 +3,7 @@
 
 mod health;
 mod isolation;
+mod ordering;
 mod outcomes;
 mod stage;
 mod stopping;

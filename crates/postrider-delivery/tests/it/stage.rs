@@ -24,7 +24,7 @@ const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 pub(crate) struct Stage {
     /// Dropped at the end, and the database with it.
-    _db: TestDb,
+    db: TestDb,
     pub(crate) receiver: Receiver,
     pub(crate) client: tokio_postgres::Client,
     pub(crate) pool: Db,
@@ -68,10 +68,10 @@ impl Stage {
         let client = db.client().await;
         let connect = Connect::parse(db.url(), "postrider-test", None).unwrap();
         let pool = Db::new(&connect, Mode::Direct, 6).unwrap();
-        Self { client, pool, receiver: Receiver::start().await, _db: db }
+        Self { client, pool, receiver: Receiver::start().await, db }
     }
 
-    /// An endpoint at this path of the receiver, retrying every 100 ms (seconds in the table, so 0 and quick).
+    /// An endpoint at this path of the receiver, retrying three times, a second apart.
     pub(crate) async fn endpoint(&self, tenant: &str, path: &str) -> EndpointId {
         self.endpoint_at(tenant, &self.receiver.url(path), &["*"]).await
     }
@@ -84,7 +84,7 @@ impl Stage {
         let sealed = keys.seal(secret.expose().as_bytes(), &aad, [9; 24]);
         self.client
             .execute(
-                "INSERT INTO postrider.webhook_endpoints (id, tenant_id, url, event_types, retry_schedule) VALUES ($1, $2, $3, $4, '{1,1,1}')",
+                "INSERT INTO postrider.webhook_endpoints (id, tenant_id, url, event_types, retry_schedule_ms) VALUES ($1, $2, $3, $4, '{1000,1000,1000}')",
                 &[&id.0, &tenant, &url, &types],
             )
             .await
@@ -94,6 +94,11 @@ impl Stage {
             .await
             .unwrap();
         id
+    }
+
+    /// A connection of its own, for what happens beside.
+    pub(crate) async fn another_client(&self) -> tokio_postgres::Client {
+        self.db.client().await
     }
 
     pub(crate) async fn disable(&self, endpoint: EndpointId) {

@@ -1,4 +1,5 @@
--- Inserts what fan-out matched: handed-off rows already leased to this worker, the others as due.
+-- Inserts what fan-out matched: handed-off rows already leased to this worker, the others as due;
+-- what is ordered waits out of sight of the due (see pull).
 -- Index: webhook_endpoints_pkey (locked FOR KEY SHARE: a deleted or disabled endpoint gets nothing), webhook_deliveries_open_pkey.
 -- No ON CONFLICT: the claimed pending row makes these the event's first deliveries, and speculative insertion would double the cost
 -- (8 instead of 4 µs a row, PostgreSQL 15, 2 cores, 2026-11-21).
@@ -14,7 +15,8 @@ WITH live AS MATERIALIZED (
 INSERT INTO postrider.webhook_deliveries_open
     (id, endpoint_id, event_seq, event_created_at, tenant_id, order_key, open, status, next_attempt_at, lease_owner, lease_no)
 SELECT i.id, i.endpoint_id, i.event_seq, i.event_created_at, i.tenant_id, i.order_key, true, 'pending',
-       CASE WHEN i.handed_off THEN clock_timestamp() + make_interval(secs => $10) ELSE clock_timestamp() END,
+       CASE WHEN i.handed_off THEN clock_timestamp() + make_interval(secs => $10)
+            WHEN i.order_key IS NOT NULL THEN 'infinity' ELSE clock_timestamp() END,
        CASE WHEN i.handed_off THEN $9 END,
        CASE WHEN i.handed_off THEN 1 ELSE 0 END
 FROM input i

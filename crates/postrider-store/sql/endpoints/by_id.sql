@@ -10,7 +10,7 @@ SELECT e.tenant_id, e.kind, e.url, e.headers_sealed, e.retry_schedule_ms, e.time
        ) AS secrets,
        (SELECT extract(epoch FROM min(s.expires_at) - clock_timestamp())::float8 FROM postrider.webhook_endpoint_secrets s
         WHERE s.endpoint_id = e.id AND s.expires_at > clock_timestamp()) AS secrets_change_in,
-       e.format, e.signing, e.auth_sealed, e.tls_sealed, e.skip_after,
+       e.format, e.signing, e.auth_sealed, e.tls_sealed, e.skip_after, e.rate_limit,
        r.allow_cidrs::text[] AS egress_allow, r.deny_cidrs::text[] AS egress_deny, r.ports AS egress_ports
 FROM postrider.webhook_endpoints e
 LEFT JOIN postrider.webhook_routing_versions v ON v.tenant_id = e.tenant_id

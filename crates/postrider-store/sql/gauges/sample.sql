@@ -18,7 +18,7 @@ WITH RECURSIVE clock AS MATERIALIZED (
 SELECT extract(epoch FROM c.at)::float8 AS sampled_at,
        (SELECT count(*) FROM (SELECT FROM postrider.webhook_events_pending p LIMIT $1) n) AS pending,
        coalesce((SELECT extract(epoch FROM c.at - p.created_at) FROM postrider.webhook_events_pending p ORDER BY p.seq LIMIT 1), 0)::float8 AS oldest_pending,
-       coalesce((SELECT extract(epoch FROM c.at - o.since) FROM overdue o), 0)::float8 AS due_lag,
+       coalesce((SELECT extract(epoch FROM c.at - o.since) FROM overdue o WHERE o.since < 'infinity'), 0)::float8 AS due_lag,
        coalesce(extract(epoch FROM c.at - least(
            (SELECT min(a.xact_start) FROM pg_stat_activity a WHERE a.backend_xmin IS NOT NULL AND a.datname = current_database()),
            (SELECT min(x.prepared) FROM pg_prepared_xacts x WHERE x.database = current_database()))), 0)::float8 AS oldest_snapshot

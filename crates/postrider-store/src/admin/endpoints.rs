@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use postrider_core::ids::EndpointId;
+use postrider_core::ordering::{OnFailure, Ordering};
 use postrider_core::seal::{KeyRing, SealError};
 use postrider_core::signing::SecretKind;
 use serde_json::{Map, Value};
@@ -19,7 +20,7 @@ mod change;
 mod trial;
 
 pub use change::{
-    BY_HAND, Change, ENDPOINT_DELETED, ENDPOINT_DISABLED, EndpointChange, NewEndpoint,
+    BY_HAND, Change, ENDPOINT_DELETED, ENDPOINT_DISABLED, EndpointChange, NewEndpoint, Order,
     RequestSettings, cancel_deliveries, create, delete, new_id, set_enabled, update,
 };
 pub use trial::{TEST_EVENT, TestEvent, publish_test};
@@ -34,9 +35,12 @@ pub struct Endpoint {
     pub event_types: Vec<String>,
     pub filter: Option<Value>,
     pub headers_sealed: Option<Vec<u8>>,
-    pub retry_schedule: Option<Vec<i32>>,
+    /// Milliseconds before attempt 2, 3, …; `None` is the standard schedule.
+    pub retry_schedule_ms: Option<Vec<i32>>,
     pub timeout_ms: Option<i32>,
     pub max_in_flight: Option<i32>,
+    /// Requests a second from the whole fleet; `None`: as many as it takes.
+    pub rate_limit: Option<i32>,
     pub capture_responses: bool,
     pub enabled: bool,
     pub disabled_reason: Option<String>,
@@ -50,6 +54,8 @@ pub struct Endpoint {
     /// The kind of its login: `basic`, `bearer` or `oauth2`.
     pub auth: Option<String>,
     pub tls_sealed: Option<Vec<u8>>,
+    pub ordering: Ordering,
+    pub on_failure: OnFailure,
 }
 
 /// One signing secret of an endpoint, without the secret.
@@ -165,9 +171,10 @@ fn endpoint(row: &Row) -> Endpoint {
         event_types: row.get(4),
         filter: row.get(5),
         headers_sealed: row.get(6),
-        retry_schedule: row.get(7),
+        retry_schedule_ms: row.get(7),
         timeout_ms: row.get(8),
         max_in_flight: row.get(9),
+        rate_limit: row.get("rate_limit"),
         capture_responses: row.get(10),
         enabled: row.get(11),
         disabled_reason: row.get(12),
@@ -178,5 +185,7 @@ fn endpoint(row: &Row) -> Endpoint {
         signing: row.get("signing"),
         auth: row.get("auth"),
         tls_sealed: row.get("tls_sealed"),
+        ordering: Ordering::parse(row.get("ordering")).unwrap_or_default(),
+        on_failure: OnFailure::of_column(row.get("skip_after")),
     }
 }

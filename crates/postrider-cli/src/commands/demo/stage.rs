@@ -23,7 +23,7 @@ use crate::output::Output;
 use crate::sink::{Behaviour, Sink};
 
 /// Seconds before attempts 2, 3 and 4: nobody wants to wait for a demo.
-const RETRIES: [i32; 3] = [1, 1, 1];
+const RETRIES: [i32; 3] = [1000, 1000, 1000];
 
 /// The demo's parts, running.
 pub(crate) struct Stage {
@@ -209,14 +209,16 @@ async fn add_endpoint(
         event_types: &types,
         filter: None,
         headers: &CustomHeaders::default(),
-        retry_schedule: Some(&RETRIES),
+        retry_schedule_ms: Some(&RETRIES),
         timeout_ms: None,
         max_in_flight: None,
+        rate_limit: None,
         capture_responses: false,
         enabled: true,
         metadata: &json!({}),
         secret: &SigningSecret::Standard(secret.clone()),
         settings: RequestSettings::default(),
+        order: None,
     };
     endpoints::create(&database.db, keys, &new).await?;
     Ok(new.id)

@@ -7,12 +7,12 @@ use postrider_core::ids::EndpointId;
 use postrider_core::input::InputError;
 use postrider_core::signing::{Profile, SecretKind, SigningSecret};
 use postrider_event::DEFAULT_TENANT;
-use postrider_store::admin::endpoints::{self, NewEndpoint};
+use postrider_store::admin::endpoints::{self, NewEndpoint, Order};
 use serde_json::json;
 
 use super::fields::{self, Fields};
 use super::request::{self, RequestFields};
-use crate::commands::Ended;
+use crate::commands::{Ended, egress};
 use crate::context::{Context, Database};
 use crate::exit::{Exit, Failure};
 use crate::output::{pairs, time};
@@ -42,17 +42,19 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> Ended {
     fields::check_tenant(&args.tenant)?;
-    let url = fields::url(&args.url, &context.config.egress)?;
+    let egress = egress::for_tenant(&database.db, &context.config.egress, &args.tenant).await?;
+    let url = fields::url(&args.url, &egress)?;
     let every_type = vec!["*".to_owned()];
     let types = args.fields.types.as_ref().unwrap_or(&every_type);
     let filter = args.fields.filter()?.flatten();
     fields::check_subscription(types, filter.as_ref())?;
     let headers = args.fields.headers()?.unwrap_or_default();
     let (secret, brought) = request::secret(args.secret_kind, args.secret_file.as_deref())?;
-    let settings = args.request.settings(&context.config.egress)?;
+    let settings = args.request.settings(&egress)?;
     check_signed(&secret, settings.signing.as_deref().unwrap_or_default())?;
     let metadata = args.fields.metadata()?.unwrap_or_else(|| json!({}));
     let schedule = args.fields.retry_schedule()?.flatten();
+    let order = args.fields.order(Order::default())?;
     let keys = context.keys()?;
     let new = NewEndpoint {
         id: endpoints::new_id(),
@@ -62,14 +64,16 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
         event_types: types,
         filter: filter.as_ref(),
         headers: &headers,
-        retry_schedule: schedule.as_deref(),
+        retry_schedule_ms: schedule.as_deref(),
         timeout_ms: args.fields.timeout_ms()?.flatten(),
         max_in_flight: args.fields.max_in_flight()?.flatten(),
+        rate_limit: args.fields.rate_limit()?.flatten(),
         capture_responses: args.fields.capture_responses.unwrap_or(false),
         enabled: !args.disabled,
         metadata: &metadata,
         secret: &secret,
         settings,
+        order,
     };
     let created_at = endpoints::create(&database.db, &keys, &new).await?;
     warn(context, database, &new, &headers).await?;

@@ -1,11 +1,12 @@
 //! `postrider endpoints update`, `enable`, `disable` and `delete`.
 
-use postrider_store::admin::endpoints::{self, Change, EndpointChange};
+use postrider_store::admin::endpoints::{self, Change, EndpointChange, Order};
 use serde_json::json;
 
 use super::fields::{self, Fields};
 use super::request::RequestFields;
-use crate::commands::Ended;
+use crate::commands::{Ended, egress};
+use crate::config::Egress;
 use crate::context::{Context, Database};
 use crate::exit::{Exit, Failure};
 use crate::lookup;
@@ -36,7 +37,8 @@ pub(crate) struct Update {
 
 pub(crate) async fn update(context: &Context, database: &Database, args: &Update) -> Ended {
     let endpoint = lookup::endpoint(&database.db, &args.id).await?;
-    let change = changes(context, args, &endpoint)?;
+    let egress = egress::for_tenant(&database.db, &context.config.egress, &endpoint.tenant).await?;
+    let change = changes(args, &endpoint, &egress)?;
     // The keys are asked for only when there is something to seal.
     let sealing = matches!(change.headers, Change::Set(_)) || change.settings.is_secret();
     let keys = sealing.then(|| context.keys()).transpose()?;
@@ -53,12 +55,11 @@ pub(crate) async fn update(context: &Context, database: &Database, args: &Update
 }
 
 fn changes(
-    context: &Context,
     args: &Update,
     endpoint: &endpoints::Endpoint,
+    egress: &Egress,
 ) -> Result<EndpointChange, Failure> {
-    let url =
-        args.url.as_deref().map(|text| fields::url(text, &context.config.egress)).transpose()?;
+    let url = args.url.as_deref().map(|text| fields::url(text, egress)).transpose()?;
     let filter = args.fields.filter()?;
     if args.fields.types.is_some() || filter.is_some() {
         // Types and filter are judged together, the one that stays with the one that comes.
@@ -70,7 +71,7 @@ fn changes(
         (None, true) => Change::Clear,
         (None, false) => Change::Keep,
     };
-    let mut settings = args.request.settings(&context.config.egress)?;
+    let mut settings = args.request.settings(egress)?;
     if args.no_auth {
         settings.auth = Change::Clear;
     }
@@ -83,12 +84,17 @@ fn changes(
         event_types: args.fields.types.clone(),
         filter: optional(filter),
         headers,
-        retry_schedule: optional(args.fields.retry_schedule()?),
+        retry_schedule_ms: optional(args.fields.retry_schedule()?),
         timeout_ms: optional(args.fields.timeout_ms()?),
         max_in_flight: optional(args.fields.max_in_flight()?),
+        rate_limit: optional(args.fields.rate_limit()?),
         capture_responses: args.fields.capture_responses,
         metadata: args.fields.metadata()?,
         settings,
+        order: args.fields.order(Order {
+            ordering: endpoint.ordering,
+            on_failure: endpoint.on_failure,
+        })?,
     };
     if change.is_empty() {
         return Err(Failure::new(Exit::Usage, "there is nothing to change")

@@ -6,9 +6,11 @@ use std::time::Duration;
 use postrider_core::filter::{Subscription, is_operator_event};
 use postrider_core::headers::CustomHeaders;
 use postrider_core::input::InputError;
+use postrider_core::ordering::{OnFailure, Ordering};
 use postrider_core::retry::Schedule;
 use postrider_core::url::EndpointUrl;
 use postrider_event::EventType;
+use postrider_store::admin::endpoints::Order;
 use serde_json::{Map, Value};
 
 use crate::config::Egress;
@@ -47,6 +49,15 @@ pub(crate) struct Fields {
     /// Requests in flight to it at once, 1 to 1000; default: the worker's
     #[arg(long, value_name = "N")]
     pub max_in_flight: Option<String>,
+    /// Requests a second to it, from the whole fleet, 1 to 100000; default: no limit
+    #[arg(long, value_name = "N")]
+    pub rate_limit: Option<String>,
+    /// Send one after the other: none, key (events of one ordering key) or endpoint (all of them)
+    #[arg(long, value_name = "ORDER")]
+    pub ordering: Option<String>,
+    /// What a failing delivery does to those behind it: block, or skip:N to give it up after N attempts
+    #[arg(long, value_name = "POLICY")]
+    pub on_failure: Option<String>,
     /// Keep the answers of successful attempts too
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub capture_responses: Option<bool>,
@@ -77,7 +88,8 @@ pub(crate) fn url(text: &str, egress: &Egress) -> Result<EndpointUrl, Failure> {
         if permitted_elsewhere {
             failure.remedy(
                 "on this machine: add --dev here, and deliver with \"postrider run --dev\";\n\
-                 in your network: set egress.allow_cidrs (and egress.allow_http) here and where the daemon runs",
+                 in your network: set egress.allow_cidrs (and egress.allow_http) here and where the daemon runs,\n\
+                 or for one tenant: postrider egress set TENANT --allow-cidrs NETWORKS",
             )
         } else {
             failure
@@ -166,7 +178,7 @@ impl Fields {
         Ok(Some(value))
     }
 
-    /// The waits in seconds; `Some(None)` for `default`.
+    /// The waits in milliseconds; `Some(None)` for `default`.
     pub(crate) fn retry_schedule(&self) -> Result<Option<Option<Vec<i32>>>, Failure> {
         let Some(texts) = &self.retry_schedule else { return Ok(None) };
         if texts == &["default"] {
@@ -174,14 +186,11 @@ impl Fields {
         }
         let schedule = Schedule::parse(texts)?;
         let whole = |(index, wait): (usize, &Duration)| {
-            let seconds = i32::try_from(wait.as_secs())
-                .ok()
-                .filter(|seconds| *seconds > 0 && wait.subsec_nanos() == 0);
-            seconds.ok_or_else(|| {
+            i32::try_from(wait.as_millis()).map_err(|_| {
                 InputError::new(
                     format!("retry_schedule[{index}]"),
                     "schedule.range",
-                    "a wait must be whole seconds, 1s or more",
+                    "a wait must be 1ms to 7d",
                 )
             })
         };
@@ -196,6 +205,25 @@ impl Fields {
             .into());
         }
         Ok(Some(Some(waits)))
+    }
+
+    /// The order in which it is sent to, if that changes from what it `was`.
+    pub(crate) fn order(&self, was: Order) -> Result<Option<Order>, Failure> {
+        if self.ordering.is_none() && self.on_failure.is_none() {
+            return Ok(None);
+        }
+        let ordering = self.ordering.as_deref().map_or(Ok(was.ordering), Ordering::parse)?;
+        let on_failure = match self.on_failure.as_deref() {
+            Some(text) => OnFailure::parse(text)?,
+            // Without an order nobody waits for anybody.
+            None if ordering == Ordering::None => OnFailure::Block,
+            None => was.on_failure,
+        };
+        if ordering == Ordering::None && on_failure != OnFailure::Block {
+            let detail = "nothing is skipped without an order; name one with --ordering";
+            return Err(InputError::new("on_failure", "on_failure.without_order", detail).into());
+        }
+        Ok(Some(Order { ordering, on_failure }))
     }
 
     /// The time for one attempt in ms; `Some(None)` for `default`.
@@ -214,6 +242,18 @@ impl Fields {
             let number = text.parse().ok().filter(|number| (1..=1000).contains(number));
             number.ok_or_else(|| {
                 InputError::new("max_in_flight", "max_in_flight.range", "must be 1 to 1000")
+            })
+        })
+    }
+}
+
+impl Fields {
+    /// The requests a second; `Some(None)` for `default`.
+    pub(crate) fn rate_limit(&self) -> Result<Option<Option<i32>>, Failure> {
+        or_default(self.rate_limit.as_deref(), |text| {
+            let number = text.parse().ok().filter(|number| (1..=100_000).contains(number));
+            number.ok_or_else(|| {
+                InputError::new("rate_limit", "rate_limit.range", "must be 1 to 100000")
             })
         })
     }

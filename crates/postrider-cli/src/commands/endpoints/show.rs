@@ -1,5 +1,9 @@
 //! `postrider endpoints list` and `show`.
 
+use std::time::Duration;
+
+use postrider_core::ordering::Ordering;
+use postrider_core::retry::Schedule;
 use postrider_core::seal::KeyRing;
 use postrider_core::signing::Profile;
 use postrider_store::admin::endpoints::{self, Endpoint, SecretInfo};
@@ -73,9 +77,9 @@ pub(crate) async fn show(context: &Context, database: &Database, id: &str) -> En
     context.out.data(&answer, || {
         let or_default = |value: Option<String>| value.unwrap_or_else(|| "default".to_owned());
         let schedule = endpoint
-            .retry_schedule
-            .as_ref()
-            .map(|waits| waits.iter().map(|wait| format!("{wait}s")).collect::<Vec<_>>().join(","));
+            .retry_schedule_ms
+            .as_deref()
+            .map(|waits| wait_texts(waits).join(","));
         let secrets = secrets.iter().map(|secret| {
             let until =
                 secret.expires_at.map_or(String::new(), |at| format!(", until {}", time(at)));
@@ -94,10 +98,12 @@ pub(crate) async fn show(context: &Context, database: &Database, id: &str) -> En
             ("retry schedule", or_default(schedule)),
             ("timeout", or_default(endpoint.timeout_ms.map(|ms| format!("{ms}ms")))),
             ("max in flight", or_default(endpoint.max_in_flight.map(|number| number.to_string()))),
+            ("order", order(&endpoint)),
             ("format", endpoint.format.clone()),
             ("signed as well", profiles(&endpoint)),
             ("login", endpoint.auth.clone().unwrap_or_else(|| "none".to_owned())),
             ("own TLS identity", endpoint.tls_sealed.is_some().to_string()),
+            ("rate limit", endpoint.rate_limit.map_or("none".to_owned(), |n| format!("{n}/s"))),
             ("keeps answers", endpoint.capture_responses.to_string()),
             ("metadata", endpoint.metadata.to_string()),
             ("secrets", secrets.collect::<Vec<_>>().join("\n")),
@@ -138,9 +144,12 @@ pub(crate) fn document(endpoint: &Endpoint, keys: Option<&KeyRing>) -> Value {
         "filter": endpoint.filter,
         "has_headers": endpoint.headers_sealed.is_some(),
         "header_names": keys.and_then(|keys| endpoint.header_names(keys).ok()),
-        "retry_schedule": endpoint.retry_schedule,
+        "retry_schedule": endpoint.retry_schedule_ms.as_deref().map(wait_texts),
         "timeout_ms": endpoint.timeout_ms,
         "max_in_flight": endpoint.max_in_flight,
+        "rate_limit": endpoint.rate_limit,
+        "ordering": endpoint.ordering.as_str(),
+        "on_failure": endpoint.on_failure.to_text(),
         "capture_responses": endpoint.capture_responses,
         "enabled": endpoint.enabled,
         "disabled_reason": endpoint.disabled_reason,
@@ -184,6 +193,22 @@ fn health(known: &HealthRow, now: jiff::Timestamp) -> String {
             format!("{} failures in a row{since}", health.consecutive_failures)
         }
         (Circuit::Closed, None) => "well".to_owned(),
+    }
+}
+
+/// Waits as they are written in options.
+fn wait_texts(waits_ms: &[i32]) -> Vec<String> {
+    let wait = |ms: &i32| Duration::from_millis(u64::try_from(*ms).unwrap_or(0));
+    let schedule = Schedule::new(waits_ms.iter().map(wait).collect());
+    schedule.map(|schedule| schedule.to_texts()).unwrap_or_default()
+}
+
+fn order(endpoint: &Endpoint) -> String {
+    match endpoint.ordering {
+        Ordering::None => "none".to_owned(),
+        ordering => {
+            format!("{}, a failing one: {}", ordering.as_str(), endpoint.on_failure.to_text())
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use postrider_core::auth::{Auth, TlsIdentity};
 use postrider_core::format::Format;
 use postrider_core::headers::CustomHeaders;
 use postrider_core::ids::EndpointId;
+use postrider_core::ordering::{OnFailure, Ordering};
 use postrider_core::seal::KeyRing;
 use postrider_core::signing::{Profile, SigningSecret};
 use serde_json::Value;
@@ -17,7 +18,7 @@ use super::bound;
 use crate::admin::secrets;
 use crate::db::{Params, Session};
 use crate::statement::{
-    ADMIN_ENDPOINTS_DELETE, ADMIN_ENDPOINTS_INSERT, ADMIN_ENDPOINTS_SET_ENABLED,
+    ADMIN_ENDPOINTS_DELETE, ADMIN_ENDPOINTS_INSERT, ADMIN_ENDPOINTS_ORDER, ADMIN_ENDPOINTS_SET_ENABLED, ADMIN_ENDPOINTS_SET_RATE_LIMIT,
     ADMIN_ENDPOINTS_SETTINGS, ADMIN_ENDPOINTS_UPDATE,
 };
 use crate::{Db, StoreError, endpoints};
@@ -43,16 +44,26 @@ pub struct NewEndpoint<'a> {
     pub event_types: &'a [String],
     pub filter: Option<&'a Value>,
     pub headers: &'a CustomHeaders,
-    /// Seconds before attempt 2, 3, …; `None` is the standard schedule.
-    pub retry_schedule: Option<&'a [i32]>,
+    /// Milliseconds before attempt 2, 3, …; `None` is the standard schedule.
+    pub retry_schedule_ms: Option<&'a [i32]>,
     pub timeout_ms: Option<i32>,
     pub max_in_flight: Option<i32>,
+    /// Requests a second from the whole fleet.
+    pub rate_limit: Option<i32>,
     pub capture_responses: bool,
     pub enabled: bool,
     pub metadata: &'a Value,
     pub secret: &'a SigningSecret,
     /// How its requests are written, signed and let in.
     pub settings: RequestSettings,
+    pub order: Option<Order>,
+}
+
+/// In what order an endpoint is sent to. A failure policy goes with an order only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Order {
+    pub ordering: Ordering,
+    pub on_failure: OnFailure,
 }
 
 /// What to change about how an endpoint's requests are written, signed and let in.
@@ -85,12 +96,15 @@ pub struct EndpointChange {
     pub event_types: Option<Vec<String>>,
     pub filter: Change<Value>,
     pub headers: Change<CustomHeaders>,
-    pub retry_schedule: Change<Vec<i32>>,
+    /// Milliseconds before attempt 2, 3, …
+    pub retry_schedule_ms: Change<Vec<i32>>,
     pub timeout_ms: Change<i32>,
     pub max_in_flight: Change<i32>,
+    pub rate_limit: Change<i32>,
     pub capture_responses: Option<bool>,
     pub metadata: Option<Value>,
     pub settings: RequestSettings,
+    pub order: Option<Order>,
 }
 
 /// A new endpoint id: its time comes first, so ids sort by creation.
@@ -123,7 +137,7 @@ pub async fn create(
                 &new.event_types,
                 &new.filter,
                 &headers,
-                &new.retry_schedule,
+                &new.retry_schedule_ms,
                 &new.timeout_ms,
                 &new.max_in_flight,
                 &new.capture_responses,
@@ -134,9 +148,13 @@ pub async fn create(
         )
         .await?;
     secrets::insert(&session, keys, new.id, new.secret).await?;
+    if new.rate_limit.is_some() {
+        session.execute(&ADMIN_ENDPOINTS_SET_RATE_LIMIT, &[&new.id.0, &new.rate_limit]).await?;
+    }
     if !new.settings.is_empty() {
         set(&session, Some(keys), new.id, &new.settings).await?;
     }
+    set_order(&session, new.id, new.order).await?;
     session.commit().await?;
     let row = rows
         .first()
@@ -166,7 +184,7 @@ pub async fn update(
             ));
         }
     };
-    let (set_schedule, schedule) = change.retry_schedule.parts();
+    let (set_schedule, schedule) = change.retry_schedule_ms.parts();
     let (set_timeout, timeout) = change.timeout_ms.parts();
     let (set_in_flight, in_flight) = change.max_in_flight.parts();
     let mut session = db.session().await?;
@@ -194,9 +212,13 @@ pub async fn update(
             ],
         )
         .await?;
+    if let (true, rate_limit) = change.rate_limit.parts() {
+        session.execute(&ADMIN_ENDPOINTS_SET_RATE_LIMIT, &[&id.0, &rate_limit]).await?;
+    }
     if !change.settings.is_empty() {
         set(&session, keys, id, &change.settings).await?;
     }
+    set_order(&session, id, change.order).await?;
     session.commit().await?;
     Ok(!rows.is_empty())
 }
@@ -229,6 +251,18 @@ async fn set(
     let values: Params<'_> =
         &[&id.0, &format, &signing, &set_auth, &auth, &auth_sealed, &set_tls, &tls_sealed];
     session.run(&ADMIN_ENDPOINTS_SETTINGS, values).await?;
+    Ok(())
+}
+
+/// Stores the order in which an endpoint is sent to, if that changes, inside the open transaction.
+async fn set_order(
+    session: &Session,
+    id: EndpointId,
+    order: Option<Order>,
+) -> Result<(), StoreError> {
+    let Some(Order { ordering, on_failure }) = order else { return Ok(()) };
+    let skip_after = on_failure.skip_after().and_then(|n| i16::try_from(n).ok());
+    session.run(&ADMIN_ENDPOINTS_ORDER, &[&id.0, &ordering.as_str(), &skip_after]).await?;
     Ok(())
 }
 
@@ -286,12 +320,14 @@ impl EndpointChange {
             && self.event_types.is_none()
             && self.filter.is_keep()
             && self.headers.is_keep()
-            && self.retry_schedule.is_keep()
+            && self.retry_schedule_ms.is_keep()
             && self.timeout_ms.is_keep()
             && self.max_in_flight.is_keep()
+            && self.rate_limit.is_keep()
             && self.capture_responses.is_none()
             && self.metadata.is_none()
             && self.settings.is_empty()
+            && self.order.is_none()
     }
 }
 
