@@ -70,3 +70,7 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 REVOKE ALL ON FUNCTION postrider.publish_operator_v1, postrider.endpoint_text_v1, postrider.tell_of_endpoint_v1 FROM PUBLIC;
+
+-- Requests a second to one endpoint, from the whole fleet; NULL: as many as it takes.
+ALTER TABLE postrider.webhook_endpoints
+    ADD COLUMN rate_limit integer CONSTRAINT webhook_endpoints_rate_limit CHECK (rate_limit BETWEEN 1 AND 100000);

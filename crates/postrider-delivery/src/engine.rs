@@ -111,6 +111,7 @@ impl Delivery {
             stop: stop.clone(),
             due,
             reports: Reports::new(options.health),
+            workers: AtomicUsize::new(1),
             pulls,
             outcomes: Mutex::new(Some(outcomes)),
             lanes: Mutex::new(HashMap::new()),

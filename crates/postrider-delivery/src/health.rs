@@ -13,7 +13,7 @@ use postrider_core::ids::EndpointId;
 use postrider_runtime::Stop;
 use postrider_store::admin::endpoints::{ENDPOINT_DISABLED, cancel_deliveries, set_enabled};
 use postrider_store::endpoint_health::{self, HealthChange, HealthRow};
-use postrider_store::{Db, StoreError};
+use postrider_store::{Db, StoreError, workers};
 use serde_json::json;
 use tokio::sync::Notify;
 use tracing::{info, warn};
@@ -294,6 +294,7 @@ async fn cancel(db: &Db, endpoint: EndpointId) {
 pub(crate) async fn look(inner: &Arc<Inner>) -> Result<(), StoreError> {
     let rows = endpoint_health::unwell(&inner.db).await?;
     let now = inner.sender.clock.now();
+    note_fleet(inner, workers::delivering(&inner.db).await?.max(1));
     let circuits = |circuit| rows.iter().filter(|row| row.health.circuit == circuit).count();
     for circuit in [Circuit::Open, Circuit::HalfOpen] {
         inner.sender.metrics.set_circuits(circuit.as_str(), circuits(circuit));
@@ -311,6 +312,15 @@ pub(crate) async fn look(inner: &Arc<Inner>) -> Result<(), StoreError> {
         apply(inner, row, now);
     }
     Ok(())
+}
+
+/// Endpoints' caps and rates are divided among the workers, so all lanes look theirs up again when these change.
+fn note_fleet(inner: &Inner, workers: usize) {
+    if inner.workers.swap(workers, Ordering::Relaxed) != workers {
+        for lane in lock(&inner.lanes).values() {
+            lane.mark_stale();
+        }
+    }
 }
 
 /// Tells the lane whether its deliveries flow; if not, it lets go of what it holds.
@@ -353,6 +363,11 @@ pub(crate) fn apply(inner: &Arc<Inner>, row: &HealthRow, now: Timestamp) {
 
 /// Whether deliveries of a lane that was shut may be pulled by now: all of them, or the one probe that this worker has got.
 pub(crate) async fn admit(inner: &Arc<Inner>, lane: &Lane) -> Result<bool, StoreError> {
+    if inner.reports.is_waiting(lane.endpoint) {
+        // What this worker itself has just seen comes first.
+        inner.due.at(lane.endpoint, Instant::now() + AFTER_FAILURE);
+        return Ok(false);
+    }
     if endpoint_health::probe(&inner.db, lane.endpoint, inner.owner, inner.lease).await? {
         lane.begin_probe();
         return Ok(true);

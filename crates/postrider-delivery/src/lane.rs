@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 pub(crate) use self::state::{Depth, Slot};
 use self::state::{Gate, Ramp, State, float};
+use crate::limit::{self, Limit, Part};
 use crate::pace::whole;
 use crate::slots::Slots;
 use crate::target::Target;
@@ -310,10 +311,19 @@ impl Lane {
         self.state().target.clone()
     }
 
-    pub(crate) fn set_target(&self, target: Arc<Target>) {
+    /// Takes the endpoint as it is now, and this worker's part of what it allows.
+    pub(crate) fn set_target(&self, target: Arc<Target>, workers: usize) {
         let mut state = self.state();
-        state.slots = target.in_flight;
+        state.slots = limit::in_flight(target.in_flight, workers);
+        let part = target.rate_limit.map(|rate| Part { rate, workers });
+        if state.limit.as_ref().map(|limit| limit.part()) != part {
+            state.limit = part.map(|part| Arc::new(Limit::new(part)));
+        }
         state.target = Some(target);
+    }
+
+    pub(crate) fn limit(&self) -> Option<Arc<Limit>> {
+        self.state().limit.clone()
     }
 
     /// Marks the endpoint as to be looked up; done before the look-up, so that a change in the middle of it is not lost.

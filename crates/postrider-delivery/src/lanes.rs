@@ -21,6 +21,7 @@ use crate::due::Due;
 use crate::health::Reports;
 use crate::hold::{InHand, Seat};
 use crate::lane::{Depth, Lane, Slot};
+use crate::limit::Limit;
 use crate::recorder::{Outcome, Outcomes};
 use crate::slots::Slots;
 use crate::target::{Lookup, Target, TargetPolicy, look_up};
@@ -55,6 +56,8 @@ pub(crate) struct Inner {
     pub(crate) stop: Stop,
     pub(crate) due: Due,
     pub(crate) reports: Reports,
+    /// Workers that deliver, this one among them.
+    pub(crate) workers: AtomicUsize,
     pub(crate) pulls: mpsc::UnboundedSender<EndpointId>,
     pub(crate) outcomes: Mutex<Option<Outcomes>>,
     pub(crate) lanes: Mutex<HashMap<EndpointId, Arc<Lane>>>,
@@ -227,8 +230,12 @@ impl Inner {
                 self.open_slots(lane);
             }
             let mut hand = InHand::new(self, next.delivery);
+            let limited = match lane.limit() {
+                Some(limit) => self.wait_for_turn(&limit).await,
+                None => false,
+            };
             let (_permit, waited) = self.slots.permit(next.slot).await;
-            if waited {
+            if waited || limited {
                 if self.stop.soft_requested() {
                     return;
                 }
@@ -258,6 +265,19 @@ impl Inner {
             }
             hand.settled = true;
         }
+    }
+
+    /// Waits for the right to make one request; whether it had to, in which time much may have changed.
+    async fn wait_for_turn(&self, limit: &Limit) -> bool {
+        let mut waited = false;
+        while let Err(wait) = limit.take() {
+            waited = true;
+            if self.stop.soft_requested() {
+                break;
+            }
+            self.stop.soft_within(wait).await;
+        }
+        waited
     }
 
     /// Draws the conclusions of an attempt: at once for this worker's lane, by a report for everybody.
@@ -357,7 +377,7 @@ impl Inner {
                         target.timeout = longest;
                     }
                     let target = Arc::new(*target);
-                    lane.set_target(Arc::clone(&target));
+                    lane.set_target(Arc::clone(&target), self.workers.load(Ordering::Relaxed));
                     return Some(target);
                 }
                 Ok(Lookup::Gone(reason)) => {

@@ -13,6 +13,7 @@ mod health;
 mod hold;
 mod lane;
 mod lanes;
+mod limit;
 mod pace;
 mod puller;
 mod recorder;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::deliveries::whole_seconds;
 use crate::statement::{
-    WORKERS_CONDEMN, WORKERS_DEAD, WORKERS_FORGET, WORKERS_HEARTBEAT, WORKERS_NEXT, WORKERS_PEERS,
+    WORKERS_CONDEMN, WORKERS_DEAD, WORKERS_DELIVERING, WORKERS_FORGET, WORKERS_HEARTBEAT, WORKERS_NEXT, WORKERS_PEERS,
     WORKERS_REGISTER, WORKERS_RELEASE_LEASES,
 };
 use crate::{Db, StoreError};
@@ -95,6 +95,15 @@ pub async fn forget(db: &Db, incarnation: i64) -> Result<(), StoreError> {
 /// When the database cannot be asked.
 pub async fn peers(db: &Db, incarnation: i64) -> Result<usize, StoreError> {
     let rows = db.session().await?.query(&WORKERS_PEERS, &[&incarnation]).await?;
+    Ok(rows.first().map_or(0, |row| usize::try_from(row.get::<_, i64>(0)).unwrap_or(0)))
+}
+
+/// How many workers deliver, this one among them; 0 where none is registered.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn delivering(db: &Db) -> Result<usize, StoreError> {
+    let rows = db.session().await?.query(&WORKERS_DELIVERING, &[]).await?;
     Ok(rows.first().map_or(0, |row| usize::try_from(row.get::<_, i64>(0)).unwrap_or(0)))
 }
 

@@ -2,7 +2,9 @@
 
 use postrider_store::admin::status::{self, Backlog, COUNT_CAP, DueLag, Partitions, Worker};
 use postrider_store::admin::switches::{self, Switch};
+use postrider_store::endpoint_health::{self, HealthRow};
 use postrider_store::migrations;
+use postrider_core::health::Circuit;
 use serde_json::{Value, json};
 
 use super::Ended;
@@ -17,6 +19,7 @@ struct Screen {
     workers: Vec<Worker>,
     closed: Vec<Switch>,
     partitions: Vec<Partitions>,
+    unwell: Vec<HealthRow>,
     now: jiff::Timestamp,
 }
 
@@ -38,6 +41,7 @@ async fn ask(database: &Database) -> Result<Screen, Failure> {
         workers: status::workers(db).await?,
         closed: switches::list(db).await?,
         partitions: status::partitions(db).await?,
+        unwell: endpoint_health::unwell(db).await?,
         now: status::clock(db).await?,
     })
 }
@@ -48,7 +52,7 @@ pub(crate) fn capped(count: i64) -> String {
 }
 
 fn text(screen: &Screen, target: &str) -> String {
-    let Screen { backlog, lag, workers, closed, partitions, now } = screen;
+    let Screen { backlog, lag, workers, closed, partitions, unwell, now } = screen;
     let oldest = backlog.oldest_pending.filter(|_| backlog.pending_events > 0);
     let events = match oldest {
         Some(age) => format!(
@@ -85,9 +89,11 @@ fn text(screen: &Screen, target: &str) -> String {
         (
             "endpoints",
             format!(
-                "{}, of these {} disabled",
+                "{}, of these {} disabled, {} failing, {} paused",
                 capped(backlog.endpoints),
-                capped(backlog.disabled_endpoints)
+                capped(backlog.disabled_endpoints),
+                failing(unwell),
+                paused(unwell, *now)
             ),
         ),
         ("failed", failed),
@@ -112,6 +118,16 @@ fn text(screen: &Screen, target: &str) -> String {
         }),
     );
     if fleet.is_empty() { head } else { format!("{head}\n\n{fleet}") }
+}
+
+/// Endpoints whose circuit is not closed.
+fn failing(unwell: &[HealthRow]) -> usize {
+    unwell.iter().filter(|row| row.health.circuit != Circuit::Closed).count()
+}
+
+fn paused(unwell: &[HealthRow], now: jiff::Timestamp) -> usize {
+    let is_paused = |row: &&HealthRow| row.health.paused_until.is_some_and(|until| until > now);
+    unwell.iter().filter(is_paused).count()
 }
 
 /// How an idle fleet learns of an event.
@@ -141,7 +157,7 @@ fn partition_text(partitions: &[Partitions]) -> String {
 }
 
 fn document(screen: &Screen, target: &str) -> Value {
-    let Screen { backlog, lag, workers, closed, partitions, now } = screen;
+    let Screen { backlog, lag, workers, closed, partitions, unwell, now } = screen;
     json!({
         "database": target,
         "schema": migrations::wanted(),
@@ -154,7 +170,7 @@ fn document(screen: &Screen, target: &str) -> Value {
             "publish_failures_last_day": backlog.publish_failures,
         },
         "deliveries": { "open": backlog.open_deliveries, "due_endpoints": lag.endpoints, "due_lag_seconds": lag.oldest.as_secs_f64() },
-        "endpoints": { "total": backlog.endpoints, "disabled": backlog.disabled_endpoints },
+        "endpoints": { "total": backlog.endpoints, "disabled": backlog.disabled_endpoints, "failing": failing(unwell), "paused": paused(unwell, *now) },
         "switches": closed.iter().map(|switch| json!({
             "scope": switch.scope, "name": switch.name, "reason": switch.reason, "closed_at": switch.closed_at,
         })).collect::<Vec<_>>(),

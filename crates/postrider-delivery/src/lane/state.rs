@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use postrider_store::deliveries::LeasedDelivery;
 
+use crate::limit::Limit;
 use crate::pace::{Speed, whole};
 use crate::slots::Slots;
 use crate::target::Target;
@@ -75,6 +76,8 @@ pub(super) struct State {
     pub(super) target: Option<Arc<Target>>,
     pub(super) slots: usize,
     pub(super) speed: Speed,
+    /// This worker's part of the endpoint's rate, if it has one.
+    pub(super) limit: Option<Arc<Limit>>,
     /// It would have opened more slots, had the others left more.
     pub(super) held_back: bool,
     pub(super) gate: Gate,
@@ -102,6 +105,7 @@ impl State {
             target: None,
             slots,
             speed: Speed::default(),
+            limit: None,
             held_back: false,
             gate: Gate::Open,
             ramp: None,
@@ -112,7 +116,14 @@ impl State {
     }
 
     pub(super) fn depth(&self, depth: Depth) -> usize {
-        self.speed.depth(self.slots, depth.floor, depth.lease)
+        let most = self.speed.depth(self.slots, depth.floor, depth.lease);
+        match &self.limit {
+            // No more than can be started within half a lease at that rate.
+            Some(limit) => {
+                most.min(whole(limit.part().rate() * depth.lease.as_secs_f64() / 2.0).max(1))
+            }
+            None => most,
+        }
     }
 
     pub(super) fn free(&self, depth: Depth) -> usize {

@@ -53,7 +53,8 @@ async fn a_fleet_leaves_a_failing_endpoint_alone_and_what_waits_burns_no_attempt
         )
         .await;
     let (sent, waiting) = (stage.receiver.count(), stage.count(WAITING).await);
-    assert!((10..=40).contains(&sent), "ten failures and what was in flight, not {sent}");
+    // Two workers, ten in flight in each, and one second at most until both know.
+    assert!((10..=60).contains(&sent), "ten failures and what was in flight, not {sent}");
     assert_eq!(waiting + stage.count(tried).await, 200);
     // Retries fall due after a second, new events come in, and nothing is sent in either worker.
     stage.publish("acme", "late-", 50).await;
@@ -286,7 +287,9 @@ async fn an_endpoint_that_is_enabled_again_starts_with_a_clean_record() {
     stage.publish("acme", "b", 50).await;
     worker.fan_out.drain().await.unwrap();
     stage.becomes(DELIVERED, 50).await;
-    assert_eq!(stage.count("SELECT count(*) FROM postrider.webhook_endpoint_health").await, 0);
+    // An answer that was under way when it was disabled may have been counted since, and a success has cleared it.
+    let unwell = "SELECT count(*) FROM postrider.webhook_endpoint_health WHERE circuit <> 'closed' OR consecutive_failures > 0";
+    stage.becomes(unwell, 0).await;
     for name in ["endpoint.disabled", "endpoint.enabled"] {
         assert_eq!(stage.count(&told(name)).await, 1, "{name} once for each change");
     }
@@ -301,7 +304,7 @@ async fn no_endpoint_is_told_of_its_own_troubles_and_exhausted_deliveries_are_to
     let other = stage.endpoint_at("acme", &stage.receiver.url("/other"), &names[1..]).await;
     stage
         .client
-        .execute("UPDATE postrider.webhook_endpoints SET retry_schedule = '{1}'", &[])
+        .execute("UPDATE postrider.webhook_endpoints SET retry_schedule_ms = '{1000}'", &[])
         .await
         .unwrap();
     stage.receiver.behave("/down", Behaviour::status(500));
@@ -338,7 +341,7 @@ async fn an_operator_event_that_exhausts_is_not_told_of() {
     stage.endpoint_at("acme", &stage.receiver.url("/operator"), &["delivery.exhausted"]).await;
     stage
         .client
-        .execute("UPDATE postrider.webhook_endpoints SET retry_schedule = '{1}'", &[])
+        .execute("UPDATE postrider.webhook_endpoints SET retry_schedule_ms = '{1000}'", &[])
         .await
         .unwrap();
     stage.receiver.behave_by_default(Behaviour::status(500));
