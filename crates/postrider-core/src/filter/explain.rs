@@ -42,7 +42,7 @@ pub struct ClauseReport {
 }
 
 impl Explanation {
-    /// The clauses that do not hold, the innermost first to blame: without those that fail only because one inside does.
+    /// The clauses to blame: those that do not hold, without those that fail only because one inside them does.
     pub fn failed(&self) -> Vec<&ClauseReport> {
         let mut failed = Vec::new();
         self.clauses.iter().for_each(|clause| clause.collect_failed(&mut failed));

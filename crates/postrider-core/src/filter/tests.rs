@@ -344,3 +344,52 @@ fn any_number_of_labels_and_values_is_searched() {
         assert_eq!(subscription.matches(&event), expected);
     }
 }
+
+#[test]
+fn data_is_needed_only_for_types_whose_endpoints_ask_for_it() {
+    let on_data = json!({ "$or": [{ "labels": ["vip"] }, { "data": { "total": [1] } }] });
+    let entries = [
+        (&["invoice.*"][..], on_data.clone()),
+        (&["email.sent", "endpoint.created"], on_data),
+        (&["*"], json!({ "attributes": { "data": [1] }, "labels": [{ "exists": true }] })),
+    ];
+    let entries = entries.map(|(types, filter)| ((), compile(types, filter).unwrap()));
+    let routes = Routes::new(entries.to_vec());
+    for (event_type, expected) in [
+        ("invoice.paid", true),
+        ("email.sent", true),
+        ("endpoint.created", true),
+        ("email.received", false),
+        ("endpoint.deleted", false),
+        ("other", false),
+    ] {
+        assert_eq!(routes.need_data(event_type), expected, "{event_type}");
+    }
+}
+
+#[test]
+fn data_is_found_in_an_envelope_and_nowhere_else() {
+    let envelope = |data: &str| {
+        let head =
+            r#"{"event":"a.b","id":"evt_1","created_at":"2026-01-02T03:04:05.678901Z","data":"#;
+        Data::of_envelope(format!("{head}{data}}}").as_bytes())
+    };
+    let subscription = compile(&["*"], json!({ "data": { "data": ["x"] } })).unwrap();
+    let attributes = Attributes::default();
+    for (data, expected) in [
+        (r#"{"data":"x"}"#, true),
+        (r#"[1,"data",{"data":"x"}]"#, true),
+        (r#"{"a":{"x":1,"data":"x"}}"#, false),
+        (r#"",\"data\":\"x\"""#, false),
+        ("null", false),
+    ] {
+        let data = envelope(data).unwrap();
+        let event = EventView { data: &data, ..view("a.b", &attributes, &[]) };
+        assert_eq!(subscription.matches(&event), expected, "{data:?}");
+    }
+    for broken in ["", "{}", "{\"event\":\"a\"}", "{\"id\":1,\"data\":1", "{\"id\":1,\"data\":}"] {
+        assert!(Data::of_envelope(broken.as_bytes()).is_err(), "{broken}");
+    }
+    assert!(Data::of_envelope(b"{\"id\":1,\"data\":\"\xff\"}").is_err());
+    assert!(!envelope("{canary").unwrap_err().to_string().contains("canary"));
+}
