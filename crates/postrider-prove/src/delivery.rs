@@ -3,6 +3,8 @@
 pub(crate) mod address_guard;
 mod hostile;
 mod match_cost;
+mod outage;
+mod rate_limit;
 
 use crate::kit::Proof;
 
@@ -19,8 +21,11 @@ pub(crate) const LINES: &[Proof] = &[
     Proof { name: "hostile", prove: Some(|ground, lines| Box::pin(hostile::prove(ground, lines))) },
     Proof { name: "signatures", prove: None },
     Proof { name: "canary", prove: None },
-    Proof { name: "rate-limit", prove: None },
+    Proof {
+        name: "rate-limit",
+        prove: Some(|ground, lines| Box::pin(rate_limit::prove(ground, lines))),
+    },
     Proof { name: "order", prove: None },
-    Proof { name: "outage", prove: None },
+    Proof { name: "outage", prove: Some(|ground, lines| Box::pin(outage::prove(ground, lines))) },
     Proof { name: "neighbours", prove: None },
 ];
