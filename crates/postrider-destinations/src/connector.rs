@@ -185,7 +185,7 @@ impl Connector {
     }
 
     async fn direct(&self, address: IpAddr, port: u16) -> Result<TcpStream, ConnectFailure> {
-        let tcp = TcpStream::connect((address, port)).await.map_err(|error| broken(&error))?;
+        let tcp = TcpStream::connect((address, port)).await.map_err(undialled)?;
         self.accept(&tcp, address, port)?;
         prepare(&tcp)?;
         Ok(tcp)
@@ -217,8 +217,8 @@ impl Connector {
 
     /// The last look, before a byte is sent: the other end is the address that was judged, and it is not us.
     fn accept(&self, tcp: &TcpStream, judged: IpAddr, port: u16) -> Result<(), ConnectFailure> {
-        let peer = tcp.peer_addr().map_err(|error| broken(&error))?.ip();
-        let here = tcp.local_addr().map_err(|error| broken(&error))?.ip();
+        let peer = tcp.peer_addr().map_err(lost)?.ip();
+        let here = tcp.local_addr().map_err(lost)?.ip();
         let own_port = self.ways.own_listeners.iter().any(|listener| listener.port() == port);
         if peer != judged {
             return Err(ConnectFailure::blocked(OTHER_PEER));
@@ -240,8 +240,13 @@ fn refused(reason: Blocked) -> ConnectFailure {
     ConnectFailure::blocked(reason.rule())
 }
 
-fn broken(error: &io::Error) -> ConnectFailure {
-    ConnectFailure::of(class_of_dial(error))
+fn undialled(error: io::Error) -> ConnectFailure {
+    ConnectFailure::of(class_of_dial(&error))
+}
+
+/// The connection stood and is gone again.
+fn lost(_: io::Error) -> ConnectFailure {
+    ConnectFailure::of(ErrorClass::Reset)
 }
 
 /// Until when one of so many addresses may be tried.
@@ -251,12 +256,12 @@ fn share(deadline: Instant, shares: usize) -> Instant {
 }
 
 fn prepare(tcp: &TcpStream) -> Result<(), ConnectFailure> {
-    tcp.set_nodelay(true).map_err(|error| broken(&error))?;
+    tcp.set_nodelay(true).map_err(lost)?;
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE_AFTER)
         .with_interval(KEEPALIVE_EVERY)
         .with_retries(KEEPALIVE_PROBES);
-    SockRef::from(tcp).set_tcp_keepalive(&keepalive).map_err(|error| broken(&error))
+    SockRef::from(tcp).set_tcp_keepalive(&keepalive).map_err(lost)
 }
 
 /// The addresses to try: both families in turns, so that a broken route of one does not use up all tries.

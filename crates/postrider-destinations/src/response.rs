@@ -3,6 +3,7 @@
 //! Keeps some headers and the beginning of the body, as bytes and undecoded; reads a little more so that the connection can
 //! be used again; never waits beyond the attempt's deadline. [`crate::client`] makes the `Answer` of it.
 
+use std::error::Error;
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -10,7 +11,10 @@ use http::{HeaderMap, HeaderName};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use postrider_core::answer::BODY_LIMIT;
+use postrider_core::status::ErrorClass;
 use tokio::time::Sleep;
+
+use crate::classify::class_of;
 
 /// A body up to this long is read to its end, because a new connection costs more. A longer one is cut.
 const DRAIN_LIMIT: usize = 64 * 1024;
@@ -58,7 +62,7 @@ pub(crate) struct Read {
 /// status that has arrived counts, however its body ends.
 pub(crate) async fn read_body<B>(mut body: B, mut deadline: Pin<&mut Sleep>, keep: usize) -> Read
 where
-    B: Body<Data = Bytes> + Unpin,
+    B: Body<Data = Bytes, Error: Error + 'static> + Unpin,
 {
     let keep = keep.min(BODY_LIMIT);
     let mut kept = Vec::new();
@@ -80,6 +84,9 @@ where
         };
         match frame {
             None => break None,
+            Some(Err(error)) if class_of(&error) == ErrorClass::ResponseTooLarge => {
+                break Some("body_cut");
+            }
             Some(Err(_)) => break Some("body_broken"),
             Some(Ok(frame)) => {
                 // Trailers are of no use to us, and the last thing of a body.
@@ -104,12 +111,15 @@ mod tests {
 
     use super::*;
 
-    async fn kept(body: impl Body<Data = Bytes> + Unpin, keep: usize) -> usize {
+    async fn kept(
+        body: impl Body<Data = Bytes, Error: Error + 'static> + Unpin,
+        keep: usize,
+    ) -> usize {
         read(body, keep).await.0
     }
 
     async fn read(
-        body: impl Body<Data = Bytes> + Unpin,
+        body: impl Body<Data = Bytes, Error: Error + 'static> + Unpin,
         keep: usize,
     ) -> (usize, Option<&'static str>) {
         let deadline = std::pin::pin!(sleep(Duration::from_secs(15)));
@@ -119,7 +129,10 @@ mod tests {
 
     fn endless(
         chunk: usize,
-    ) -> (impl Body<Data = Bytes> + Unpin, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    ) -> (
+        impl Body<Data = Bytes, Error: Error + 'static> + Unpin,
+        std::sync::Arc<std::sync::atomic::AtomicUsize>,
+    ) {
         let read = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let counter = std::sync::Arc::clone(&read);
         let chunks = std::iter::repeat_with(move || {

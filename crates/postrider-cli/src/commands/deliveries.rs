@@ -182,7 +182,7 @@ async fn retry(context: &Context, database: &Database, id: &str) -> Ended {
 }
 
 /// The status or the error class, with what more is known.
-fn attempt_answer(attempt: &deliveries::Attempt) -> String {
+fn attempt_answer(attempt: &Attempt) -> String {
     let answer = match attempt.status {
         Some(status) => status.to_string(),
         None => attempt.error.clone().unwrap_or_default(),

@@ -8,6 +8,7 @@
 mod deadlines;
 mod guard;
 mod http2;
+mod identity;
 mod names;
 mod proxy;
 mod responses;

@@ -2,7 +2,7 @@
 
 use postrider_core::answer::Answer;
 use postrider_core::ids::DeliveryId;
-use postrider_core::retry::{RETRY_AFTER_CEILING, Schedule, Verdict, decide};
+use postrider_core::retry::{Schedule, Verdict, decide};
 use serde::Deserialize;
 use serde_json::Value;
 
