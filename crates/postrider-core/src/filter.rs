@@ -37,8 +37,9 @@ pub use types::{OPERATOR_EVENTS, is_operator_event};
 pub const MAX_VALUES: usize = 1000;
 /// How many lists a filter may have, those of `$or` and `anything-but` counted.
 pub const MAX_LISTS: usize = 100;
-/// How many `wildcard` operators a filter may have.
-pub const MAX_WILDCARDS: usize = 100;
+/// How many operators a filter may have. Plain values are found by their hash, operators are asked one after another about
+/// each element of a list in the data.
+pub const MAX_OPERATORS: usize = 100;
 /// The longest text or key in a filter.
 pub const MAX_TEXT_BYTES: usize = 1024;
 /// How deep a filter may nest.

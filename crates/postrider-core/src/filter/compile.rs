@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::alternatives::Alternatives;
 use super::clause::{Clause, Source, Test};
-use super::{FilterError, MAX_DEPTH, MAX_LISTS, MAX_TEXT_BYTES, MAX_VALUES, MAX_WILDCARDS, Scalar};
+use super::{FilterError, MAX_DEPTH, MAX_LISTS, MAX_OPERATORS, MAX_TEXT_BYTES, MAX_VALUES, Scalar};
 use operators::Item;
 
 /// The short form's keys for attributes, and which attribute each means.
@@ -27,7 +27,7 @@ pub(super) fn compile(filter: &Value) -> Compiled<Vec<Clause>> {
     }
     let object = object(ROOT, filter)?;
     let mut reader =
-        Reader { values_left: MAX_VALUES, lists_left: MAX_LISTS, wildcards_left: MAX_WILDCARDS };
+        Reader { values_left: MAX_VALUES, lists_left: MAX_LISTS, operators_left: MAX_OPERATORS };
     if SHORT_KEYS.iter().any(|(key, _)| object.contains_key(*key)) {
         reader.short_form(object)
     } else {
@@ -46,7 +46,7 @@ enum Kind {
 struct Reader {
     values_left: usize,
     lists_left: usize,
-    wildcards_left: usize,
+    operators_left: usize,
 }
 
 impl Reader {

@@ -362,9 +362,21 @@ fn the_size_of_a_filter_is_limited_as_a_whole() {
         compile(&json!({ "attributes": lists(50), "data": lists(51) })).unwrap_err().code,
         "filter.size"
     );
-    let wildcards = |count: usize| json!({ "labels": vec![json!({ "wildcard": "a*" }); count] });
-    assert!(compile(&wildcards(100)).is_ok());
-    assert_eq!(compile(&wildcards(101)).unwrap_err().code, "filter.size");
+    for operator in [
+        json!({ "wildcard": "a*" }),
+        json!({ "numeric": ["=", 1] }),
+        json!({ "cidr": "10.0.0.0/8" }),
+        json!({ "anything-but": "a" }),
+        json!({ "prefix": { "equals-ignore-case": "a" } }),
+    ] {
+        let operators = |count: usize| json!({ "data": vec![operator.clone(); count] });
+        assert!(compile(&operators(100)).is_ok());
+        assert_eq!(compile(&operators(101)).unwrap_err().code, "filter.size", "{operator}");
+    }
+    let inside =
+        |count: usize| json!({ "labels": [{ "anything-but": { "suffix": vec!["a"; count] } }] });
+    assert!(compile(&inside(100)).is_ok());
+    assert_eq!(compile(&inside(101)).unwrap_err().code, "filter.size");
     let values = |count: usize| json!({ "labels": [{ "anything-but": vec!["a"; count] }] });
     assert!(compile(&values(999)).is_ok());
     assert_eq!(compile(&values(1000)).unwrap_err().code, "filter.size");

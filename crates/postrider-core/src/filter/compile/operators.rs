@@ -11,7 +11,7 @@ use crate::filter::fold::folded;
 use crate::filter::numeric::Range;
 use crate::filter::rule::{Not, Rule, TextRule};
 use crate::filter::wildcard::{BadWildcard, Wildcard};
-use crate::filter::{FilterError, MAX_VALUES, MAX_WILDCARDS, Scalar};
+use crate::filter::{FilterError, MAX_OPERATORS, MAX_VALUES, Scalar};
 
 const OPERATORS: &str =
     "prefix, suffix, equals-ignore-case, wildcard, anything-but, numeric, exists and cidr";
@@ -46,8 +46,14 @@ impl Reader {
             "numeric" if kind == Kind::Texts => {
                 return Err(mistyped(&at, "labels, types and tenants are texts"));
             }
-            "numeric" => Rule::Numeric(range(&at, value)?),
-            "cidr" => Rule::Cidr(network(&at, value)?),
+            "numeric" => {
+                self.count(&at)?;
+                Rule::Numeric(range(&at, value)?)
+            }
+            "cidr" => {
+                self.count(&at)?;
+                Rule::Cidr(network(&at, value)?)
+            }
             "anything-but" => Rule::AnythingBut(self.anything_but(&at, value, kind)?),
             _ => Rule::Text(self.text_rule(&at, name, value)?),
         }))
@@ -62,8 +68,14 @@ impl Reader {
                 self.each(&at, value, |reader, at, value| reader.text_rule(at, name, value))?;
             return Ok(Not::Texts(rules.into()));
         }
+        self.count(at)?;
         let values = self.each(at, value, |_, at, value| scalar(at, value, kind))?;
         Ok(Not::Values(AnyOf::new(values)))
+    }
+
+    /// Counts an operator that is asked about each value.
+    fn count(&mut self, at: &str) -> Compiled<()> {
+        take(&mut self.operators_left, 1, at, MAX_OPERATORS, "operators")
     }
 
     /// Reads a value, or each of a list.
@@ -86,6 +98,7 @@ impl Reader {
     }
 
     fn text_rule(&mut self, at: &str, name: &str, value: &Value) -> Compiled<TextRule> {
+        self.count(at)?;
         Ok(match (name, value) {
             ("prefix", Value::Object(object)) => {
                 TextRule::PrefixIgnoreCase(folded(ignoring_case(at, object)?))
@@ -97,7 +110,6 @@ impl Reader {
             ("suffix", _) => TextRule::Suffix(text(at, value)?.into()),
             (IGNORE_CASE, _) => TextRule::EqualsIgnoreCase(folded(text(at, value)?)),
             ("wildcard", _) => {
-                take(&mut self.wildcards_left, 1, at, MAX_WILDCARDS, "wildcards")?;
                 let wildcard = Wildcard::compile(text(at, value)?);
                 TextRule::Wildcard(wildcard.map_err(|error| bad_wildcard(at, error))?)
             }
