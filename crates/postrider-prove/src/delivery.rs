@@ -1,8 +1,10 @@
 //! The lines of `cargo prove delivery`: what issue 3 must show, the delivery engine that subscribers and neighbours can trust.
 
 pub(crate) mod address_guard;
+mod canary;
 mod hostile;
 mod match_cost;
+mod signing;
 mod outage;
 mod rate_limit;
 
@@ -19,8 +21,8 @@ pub(crate) const LINES: &[Proof] = &[
         prove: Some(|ground, lines| Box::pin(address_guard::prove(ground, lines))),
     },
     Proof { name: "hostile", prove: Some(|ground, lines| Box::pin(hostile::prove(ground, lines))) },
-    Proof { name: "signatures", prove: None },
-    Proof { name: "canary", prove: None },
+    Proof { name: "signing", prove: Some(|ground, lines| Box::pin(signing::prove(ground, lines))) },
+    Proof { name: "canary", prove: Some(|ground, lines| Box::pin(canary::prove(ground, lines))) },
     Proof {
         name: "rate-limit",
         prove: Some(|ground, lines| Box::pin(rate_limit::prove(ground, lines))),

@@ -10,7 +10,7 @@ mod fleet;
 mod idle;
 mod ids_and_rows;
 mod promises;
-mod standardwebhooks;
+pub(crate) mod standardwebhooks;
 mod wake_up;
 
 use crate::kit::Proof;
