@@ -3,10 +3,12 @@
 //! Reads [`Journals`] and a [`DatabaseState`]; trusts neither the daemon's word nor its rows alone.
 
 mod history;
+mod order;
 mod rows;
 mod verdict;
 mod wire;
 
+pub use self::order::{OrderVerdict, OrderedEvent, check_order};
 pub use self::verdict::{Finding, Totals, Verdict};
 
 use self::history::History;

@@ -13,7 +13,7 @@ mod receiver;
 mod server;
 mod state;
 
-pub use checker::{Finding, Totals, Verdict, check};
+pub use checker::{Finding, OrderVerdict, OrderedEvent, Totals, Verdict, check, check_order};
 pub use clock::monotonic_ns;
 pub use db::{KEEP_VARIABLE, TestDb};
 pub use journal::{
