@@ -4,6 +4,7 @@ pub(crate) mod address_guard;
 mod canary;
 mod hostile;
 mod match_cost;
+mod order;
 mod signing;
 mod outage;
 mod rate_limit;
@@ -27,7 +28,7 @@ pub(crate) const LINES: &[Proof] = &[
         name: "rate-limit",
         prove: Some(|ground, lines| Box::pin(rate_limit::prove(ground, lines))),
     },
-    Proof { name: "order", prove: None },
+    Proof { name: "order", prove: Some(|ground, lines| Box::pin(order::prove(ground, lines))) },
     Proof { name: "outage", prove: Some(|ground, lines| Box::pin(outage::prove(ground, lines))) },
     Proof { name: "neighbours", prove: None },
 ];

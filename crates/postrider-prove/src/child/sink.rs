@@ -31,6 +31,8 @@ struct Manners {
     hold: Duration,
     /// Of a thousand first requests so many are answered with this status.
     fail_first: (u64, u16),
+    /// Of a thousand requests so many are answered with this status.
+    fail: (u64, u16),
     seen: HashSet<(String, String)>,
     unsigned: u64,
 }
@@ -59,6 +61,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
             ["fail-first", share, status] => {
                 lock(&manners).fail_first = (share.parse()?, status.parse()?);
             }
+            ["fail", share, status] => {
+                lock(&manners).fail = (share.parse()?, status.parse()?);
+            }
             ["secret", token, secret] => {
                 let secret = Secret::parse(secret).context("read a secret")?;
                 lock(&manners).secrets.insert(token.to_owned(), secret);
@@ -83,7 +88,13 @@ impl Manners {
         }
         let first = self.seen.insert((token, request.id().to_owned()));
         let (share, status) = self.fail_first;
-        let status = if first && lot < share { status } else { 200 };
+        let status = if lot < self.fail.0 {
+            self.fail.1
+        } else if first && lot < share {
+            status
+        } else {
+            200
+        };
         if self.hold.is_zero() {
             Behaviour::status(status)
         } else {

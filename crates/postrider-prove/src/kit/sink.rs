@@ -58,6 +58,11 @@ impl Sink {
         self.talk.say(&format!("fail-first {per_mille} {status}")).await
     }
 
+    /// From now on so many of a thousand requests, repeated ones too, are answered with this status.
+    pub(crate) async fn fail(&mut self, per_mille: u32, status: u16) -> anyhow::Result<()> {
+        self.talk.say(&format!("fail {per_mille} {status}")).await
+    }
+
     /// What it has seen so far.
     pub(crate) async fn state(&mut self) -> anyhow::Result<SinkState> {
         self.talk.ask("state").await
