@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postrider_core::health::HealthPolicy;
 use postrider_destinations::Client;
@@ -112,6 +112,7 @@ impl Delivery {
             due,
             reports: Reports::new(options.health),
             workers: AtomicUsize::new(1),
+            confirmed: Mutex::new(Instant::now()),
             pulls,
             outcomes: Mutex::new(Some(outcomes)),
             lanes: Mutex::new(HashMap::new()),
@@ -214,6 +215,7 @@ async fn watch(inner: Arc<Inner>, changed: Wake, stop: Stop) {
 }
 
 async fn refresh(inner: &Inner) -> Result<(), StoreError> {
+    let begun = Instant::now();
     let used: Vec<_> = lock(&inner.lanes)
         .values()
         .filter_map(|lane| Some((Arc::clone(lane), lane.version()?)))
@@ -234,5 +236,6 @@ async fn refresh(inner: &Inner) -> Result<(), StoreError> {
             lane.mark_stale();
         }
     }
+    *lock(&inner.confirmed) = begun;
     Ok(())
 }

@@ -35,6 +35,8 @@ const AFTER_LEASE: Duration = Duration::from_secs(1);
 /// Nothing starts in a lane before its health was judged, and asked for if that takes longer.
 const UNJUDGED: Duration = Duration::from_secs(1);
 const RELEASE_CHUNK: usize = 1000;
+/// How long an endpoint is taken for unchanged without another look; less than `CHANGE_SETTLES` of the store.
+const TRUSTED: Duration = Duration::from_secs(2);
 /// The longest that fan-out waits for a lane to drain, a batch.
 const PACE: Duration = Duration::from_millis(100);
 
@@ -56,6 +58,8 @@ pub(crate) struct Inner {
     pub(crate) stop: Stop,
     pub(crate) due: Due,
     pub(crate) reports: Reports,
+    /// From before the last look at which no endpoint in use had changed unnoticed.
+    pub(crate) confirmed: Mutex<Instant>,
     /// Workers that deliver, this one among them.
     pub(crate) workers: AtomicUsize,
     pub(crate) pulls: mpsc::UnboundedSender<EndpointId>,
@@ -208,7 +212,7 @@ impl Inner {
         let mut seat = Seat { lane, slots: &self.slots, slot: Some(slot) };
         let Some(outcomes) = lock(&self.outcomes).clone() else { return };
         while seat.slot.is_some() {
-            let target = match lane.target() {
+            let target = match self.current(lane) {
                 Some(target) => target,
                 None => match self.look_up(lane, &outcomes).await {
                     Some(target) => target,
@@ -239,7 +243,7 @@ impl Inner {
                 if self.stop.soft_requested() {
                     return;
                 }
-                if lane.target().is_none() || lane.shut_until().is_some() {
+                if self.current(lane).is_none() || lane.shut_until().is_some() {
                     hand.put_back(lane);
                     if lane.shut_until().is_some() {
                         self.let_go(lane);
@@ -358,10 +362,17 @@ impl Inner {
         });
     }
 
+    /// The endpoint, if it was read or found unchanged a moment ago. So nothing starts once a change is older than that, though
+    /// nobody told this worker and it cannot look; who disables an endpoint waits for that long before he answers.
+    fn current(&self, lane: &Lane) -> Option<Arc<Target>> {
+        let confirmed = *lock(&self.confirmed);
+        lane.target().filter(|target| target.read_at.max(confirmed).elapsed() < TRUSTED)
+    }
+
     /// Looks the endpoint up, once for all slots that wait. Without a target, the lane's deliveries have been dealt with.
     async fn look_up(&self, lane: &Arc<Lane>, outcomes: &Outcomes) -> Option<Arc<Target>> {
         let _one = lane.looking_up.lock().await;
-        if let Some(target) = lane.target() {
+        if let Some(target) = self.current(lane) {
             return Some(target);
         }
         let mut pacer = Pacer::new(Duration::from_millis(250), Duration::from_secs(5));

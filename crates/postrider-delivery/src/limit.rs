@@ -7,8 +7,11 @@ use std::time::Duration;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-/// Requests that may follow each other at once, as a part of a second's: it smooths, and never shows in a count over seconds.
+/// Requests that may follow each other at once, as a part of a second's: a timer that fires late is made up for, and it never
+/// shows in a count over seconds.
 const BURST_PART: f64 = 0.01;
+/// From this rate on there are at least two.
+const TWO_FROM: f64 = 10.0;
 
 /// One worker's part of an endpoint's rate.
 pub(crate) struct Limit {
@@ -36,7 +39,8 @@ impl Part {
 impl Limit {
     pub(crate) fn new(part: Part) -> Self {
         let rate = part.rate().max(1e-6);
-        let burst = crate::pace::whole(rate * BURST_PART);
+        let least = if rate >= TWO_FROM { 2 } else { 1 };
+        let burst = crate::pace::whole(rate * BURST_PART).max(least);
         let burst = u32::try_from(burst).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::with_period(Duration::from_secs_f64(1.0 / rate))
             .unwrap_or(Quota::per_second(NonZeroU32::MIN))

@@ -47,6 +47,8 @@ pub(crate) struct Target {
     pub(crate) rate_limit: Option<u32>,
     pub(crate) capture: Capture,
     pub(crate) tenant: String,
+    /// From before it was asked for.
+    pub(crate) read_at: Instant,
     pub(crate) version: i64,
     /// When a secret expires and the target must be read again.
     pub(crate) valid_until: Option<Instant>,
@@ -151,6 +153,7 @@ fn ready(
             .max(1),
         rate_limit: record.rate_limit.and_then(|rate| u32::try_from(rate).ok()),
         capture,
+        read_at,
         tenant: record.tenant_id.clone(),
         version: record.version,
         valid_until: record

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use postrider_core::health::HealthPolicy;
 use postrider_core::ids::EndpointId;
-use postrider_store::admin::endpoints::{publish_test, set_enabled};
+use postrider_store::admin::endpoints::{CHANGE_SETTLES, publish_test, set_enabled};
 use postrider_testkit::{Behaviour, Reply};
 
 use crate::stage::{Knobs, PATIENCE, Stage};
@@ -402,4 +402,30 @@ async fn successes_of_a_healthy_endpoint_write_nothing_about_its_health() {
     stage.becomes(DELIVERED, 500).await;
     worker.stop().await;
     assert_eq!(stage.count("SELECT count(*) FROM postrider.webhook_endpoint_health").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_starts_once_a_disabling_has_settled_though_the_worker_was_not_told() {
+    let stage = Stage::new().await;
+    let endpoint = stage.endpoint("acme", "/in").await;
+    stage.receiver.behave("/in", Behaviour::delay(Duration::from_millis(100)));
+    let mut worker = stage.worker(Knobs::default()).await;
+    stage.publish("acme", "m", 2000).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.receiver.wait_for(20, PATIENCE).await;
+    // The worker's looks fail from here on: it can find out only by not trusting what it knows.
+    stage
+        .client
+        .batch_execute("ALTER TABLE postrider.webhook_routing_versions RENAME TO moved")
+        .await
+        .unwrap();
+    let disable = "ALTER TABLE postrider.webhook_endpoints DISABLE TRIGGER bump_routing_version; UPDATE postrider.webhook_endpoints SET enabled = false";
+    stage.client.batch_execute(disable).await.unwrap();
+    tokio::time::sleep(CHANGE_SETTLES).await;
+    let sent = stage.receiver.count();
+    assert!(sent < 1000, "the worker was still at it when it was disabled");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(stage.receiver.count(), sent, "{endpoint} is disabled");
+    worker.stop.request_hard();
+    worker.stop().await;
 }

@@ -20,8 +20,9 @@ mod change;
 mod trial;
 
 pub use change::{
-    BY_HAND, Change, ENDPOINT_DELETED, ENDPOINT_DISABLED, EndpointChange, NewEndpoint, Order,
-    RequestSettings, cancel_deliveries, create, delete, new_id, set_enabled, update,
+    BY_HAND, CHANGE_SETTLES, Change, ENDPOINT_DELETED, ENDPOINT_DISABLED, EndpointChange,
+    NewEndpoint, Order, RequestSettings, cancel_deliveries, create, delete, new_id, set_enabled,
+    update,
 };
 pub use trial::{TEST_EVENT, TestEvent, publish_test};
 

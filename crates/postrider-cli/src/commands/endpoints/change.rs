@@ -1,6 +1,9 @@
 //! `postrider endpoints update`, `enable`, `disable` and `delete`.
 
+use std::time::Instant;
+
 use postrider_store::admin::endpoints::{self, Change, EndpointChange, Order};
+use postrider_store::workers;
 use serde_json::json;
 
 use super::fields::{self, Fields};
@@ -91,10 +94,9 @@ fn changes(
         capture_responses: args.fields.capture_responses,
         metadata: args.fields.metadata()?,
         settings,
-        order: args.fields.order(Order {
-            ordering: endpoint.ordering,
-            on_failure: endpoint.on_failure,
-        })?,
+        order: args
+            .fields
+            .order(Order { ordering: endpoint.ordering, on_failure: endpoint.on_failure })?,
     };
     if change.is_empty() {
         return Err(Failure::new(Exit::Usage, "there is nothing to change")
@@ -118,10 +120,12 @@ pub(crate) async fn disable(context: &Context, database: &Database, id: &str) ->
     let endpoint = lookup::endpoint(&database.db, id).await?;
     let changed =
         endpoints::set_enabled(&database.db, endpoint.id, false, endpoints::BY_HAND).await?;
+    let since = Instant::now();
     // Also when it was disabled before: a command that was interrupted here can be repeated.
     let cancelled =
         endpoints::cancel_deliveries(&database.db, endpoint.id, endpoints::ENDPOINT_DISABLED)
             .await?;
+    settle(database, since).await?;
     let document =
         json!({ "id": endpoint.id, "enabled": false, "changed": changed, "cancelled": cancelled });
     context.out.data(&document, || {
@@ -140,14 +144,24 @@ pub(crate) async fn delete(context: &Context, database: &Database, id: &str) -> 
     if !endpoints::delete(&database.db, endpoint.id).await? {
         return Err(gone(id));
     }
+    let since = Instant::now();
     let cancelled =
         endpoints::cancel_deliveries(&database.db, endpoint.id, endpoints::ENDPOINT_DELETED)
             .await?;
+    settle(database, since).await?;
     let document = json!({ "id": endpoint.id, "deleted": true, "cancelled": cancelled });
     context
         .out
         .data(&document, || format!("deleted {}; {cancelled} deliveries cancelled", endpoint.id));
     Ok(Exit::Done)
+}
+
+/// Waits until nothing starts any more by what the endpoint was, so that the answer can be relied on.
+async fn settle(database: &Database, since: Instant) -> Result<(), Failure> {
+    if workers::delivering(&database.db).await? > 0 {
+        tokio::time::sleep(endpoints::CHANGE_SETTLES.saturating_sub(since.elapsed())).await;
+    }
+    Ok(())
 }
 
 fn optional<T>(value: Option<Option<T>>) -> Change<T> {

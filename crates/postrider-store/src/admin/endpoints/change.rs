@@ -18,8 +18,9 @@ use super::bound;
 use crate::admin::secrets;
 use crate::db::{Params, Session};
 use crate::statement::{
-    ADMIN_ENDPOINTS_DELETE, ADMIN_ENDPOINTS_INSERT, ADMIN_ENDPOINTS_ORDER, ADMIN_ENDPOINTS_SET_ENABLED, ADMIN_ENDPOINTS_SET_RATE_LIMIT,
-    ADMIN_ENDPOINTS_SETTINGS, ADMIN_ENDPOINTS_UPDATE,
+    ADMIN_ENDPOINTS_DELETE, ADMIN_ENDPOINTS_INSERT, ADMIN_ENDPOINTS_ORDER,
+    ADMIN_ENDPOINTS_SET_ENABLED, ADMIN_ENDPOINTS_SET_RATE_LIMIT, ADMIN_ENDPOINTS_SETTINGS,
+    ADMIN_ENDPOINTS_UPDATE,
 };
 use crate::{Db, StoreError, endpoints};
 
@@ -29,6 +30,9 @@ pub const BY_HAND: &str = "by hand";
 pub const ENDPOINT_DISABLED: &str = "endpoint_disabled";
 /// The reason of deliveries cancelled because their endpoint was deleted.
 pub const ENDPOINT_DELETED: &str = "endpoint_deleted";
+
+/// After so long no worker starts a request by what an endpoint was before, told of the change or not.
+pub const CHANGE_SETTLES: Duration = Duration::from_millis(2500);
 
 /// How many deliveries one statement cancels, and how long is waited before the next, so that workers come in between.
 const CANCEL_CHUNK: i64 = 1_000;
