@@ -117,6 +117,8 @@ pub(crate) fn class_of_dial(error: &io::Error) -> ErrorClass {
     const EMFILE: i32 = 24;
     match error.raw_os_error() {
         Some(ENFILE | EMFILE) => ErrorClass::Internal,
+        // It stood for a moment: the answer to our connecting and the reset came together.
+        _ if error.kind() == io::ErrorKind::ConnectionReset => ErrorClass::Reset,
         _ => ErrorClass::Connect,
     }
 }

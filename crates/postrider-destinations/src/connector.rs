@@ -174,9 +174,15 @@ impl Connector {
             };
             match timeout_at(until, dialling).await {
                 Ok(Ok(tcp)) => return Ok(Dialled { tcp, peer: Some(*address) }),
+                Ok(Err(
+                    error @ ConnectFailure {
+                        class: ErrorClass::Connect | ErrorClass::Reset, ..
+                    },
+                )) => {
+                    failure = error;
+                }
                 // A proxy that fails for one address fails for all.
-                Ok(Err(error)) if error.class != ErrorClass::Connect => return Err(error),
-                Ok(Err(error)) => failure = error,
+                Ok(Err(error)) => return Err(error),
                 Err(_) if proxy.is_some() => failure = ConnectFailure::of(ErrorClass::Proxy),
                 Err(_) => failure = ConnectFailure::of(ErrorClass::Connect),
             }

@@ -19,6 +19,9 @@ use crate::classify::class_of;
 /// A body up to this long is read to its end, because a new connection costs more. A longer one is cut.
 const DRAIN_LIMIT: usize = 64 * 1024;
 
+/// Nor more than so many pieces: a body of one-byte chunks costs a processor more than its length says.
+const PIECES_LIMIT: usize = 4096;
+
 /// Of the headers (at most 100 lines, hyper's limit), so many bytes are kept.
 const HEADER_BYTES: usize = 8 * 1024;
 
@@ -69,12 +72,12 @@ where
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     // What will be cut anyway is not drained: the part to keep is all there is to gain.
     let enough = if announced > DRAIN_LIMIT { keep } else { DRAIN_LIMIT };
-    let mut seen = 0;
+    let (mut seen, mut pieces) = (0, 0);
     let short = loop {
         if body.is_end_stream() {
             break None;
         }
-        if seen >= enough {
+        if seen >= enough || pieces >= PIECES_LIMIT {
             break Some("body_cut");
         }
         let frame = tokio::select! {
@@ -92,6 +95,7 @@ where
                 // Trailers are of no use to us, and the last thing of a body.
                 let Ok(data) = frame.into_data() else { break None };
                 seen += data.len();
+                pieces += 1;
                 let more = data.len().min(keep - kept.len());
                 kept.extend_from_slice(&data[..more]);
             }
@@ -154,6 +158,13 @@ mod tests {
         let (body, read) = endless(1000);
         assert_eq!(self::read(body, BODY_LIMIT).await, (BODY_LIMIT, Some("body_cut")));
         assert_eq!(read.load(std::sync::atomic::Ordering::Relaxed), 66_000);
+    }
+
+    #[tokio::test]
+    async fn a_body_of_tiny_pieces_is_cut_long_before() {
+        let (body, read) = endless(1);
+        assert_eq!(self::read(body, 0).await, (0, Some("body_cut")));
+        assert_eq!(read.load(std::sync::atomic::Ordering::Relaxed), PIECES_LIMIT);
     }
 
     #[tokio::test(start_paused = true)]

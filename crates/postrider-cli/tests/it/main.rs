@@ -6,6 +6,7 @@ mod bad_inputs;
 mod config;
 mod database;
 mod demo;
+mod egress;
 mod endpoints;
 mod events;
 mod layers;
