@@ -5,7 +5,7 @@ mod grep;
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use postrider_testkit::{Behaviour, Receiver, Reply};
@@ -124,7 +124,7 @@ impl Stage {
             ("/bearer", json!({ "type": "bearer", "token": bearer })),
             ("/oauth2", oauth(self.receiver.url("/token"))),
             ("/refused", oauth(self.receiver.url("/refuse"))),
-            ("/unreachable", oauth("http://127.0.0.1:9/token".to_owned())),
+            ("/unreachable", oauth("http://127.0.0.1:1025/token".to_owned())),
         ] {
             let file = self.file(&auth.to_string())?;
             self.add(path, &["--auth-file", &file]).await?;
@@ -171,6 +171,22 @@ impl Stage {
         for path in ["/metrics", "/readyz", "/healthz"] {
             let page = page(&listen, path).await?;
             self.texts.push((path.to_owned(), page));
+        }
+        // Who was never sent anything proves nothing.
+        for path in [
+            "standard",
+            "pair",
+            "opaque",
+            "header",
+            "basic",
+            "bearer",
+            "oauth2",
+            "token",
+            "refuse",
+            "certificate",
+        ] {
+            let came = self.receiver.received_at(&format!("/{path}")).len();
+            ensure!(came > 0, "nothing was sent to /{path}");
         }
         self.texts.push(("the worker's log".to_owned(), worker.printed()));
         worker.stop().await?;
@@ -250,7 +266,8 @@ impl Stage {
     /// Runs a command, however it ends, and keeps what it says.
     async fn say(&mut self, words: &[&str]) -> anyhow::Result<()> {
         let ran = self.installation.run(words).await?;
-        self.texts.push((words[..2].join(" "), ran.out + &ran.err));
+        let what = words.iter().take(2).copied().collect::<Vec<_>>().join(" ");
+        self.texts.push((what, ran.out + &ran.err));
         Ok(())
     }
 
