@@ -90,8 +90,8 @@ pub async fn pull(
         }
     }
     leased.sort_unstable_by_key(|(seq, ..)| *seq);
-    let delivery = |(seq, id, lease_no, attempts, ordered): (i64, Uuid, i32, i16, bool)| {
-        LeasedDelivery {
+    let delivery =
+        |(seq, id, lease_no, attempts, ordered): (i64, Uuid, i32, i16, bool)| LeasedDelivery {
             id: DeliveryId(id),
             endpoint,
             lease_no,
@@ -99,8 +99,7 @@ pub async fn pull(
             ordered,
             event: events.get(&seq).cloned(),
             leased_at,
-        }
-    };
+        };
     Ok(Pulled { deliveries: leased.into_iter().map(delivery).collect(), held })
 }
 

@@ -1,10 +1,10 @@
 //! `postrider status`: one screen. Every number costs the same whatever the backlog.
 
+use postrider_core::health::Circuit;
 use postrider_store::admin::status::{self, Backlog, COUNT_CAP, DueLag, Partitions, Worker};
 use postrider_store::admin::switches::{self, Switch};
 use postrider_store::endpoint_health::{self, HealthRow};
 use postrider_store::migrations;
-use postrider_core::health::Circuit;
 use serde_json::{Value, json};
 
 use super::Ended;

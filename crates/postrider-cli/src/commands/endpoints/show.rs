@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use postrider_core::health::Circuit;
 use postrider_core::ordering::Ordering;
 use postrider_core::retry::Schedule;
 use postrider_core::seal::KeyRing;
@@ -9,7 +10,6 @@ use postrider_core::signing::Profile;
 use postrider_store::admin::endpoints::{self, Endpoint, SecretInfo};
 use postrider_store::admin::status::{self, COUNT_CAP};
 use postrider_store::endpoint_health::{self, HealthRow};
-use postrider_core::health::Circuit;
 use serde_json::{Value, json};
 
 use crate::commands::Ended;
@@ -76,10 +76,8 @@ pub(crate) async fn show(context: &Context, database: &Database, id: &str) -> En
     answer["secrets"] = secrets.iter().map(secret_document).collect();
     context.out.data(&answer, || {
         let or_default = |value: Option<String>| value.unwrap_or_else(|| "default".to_owned());
-        let schedule = endpoint
-            .retry_schedule_ms
-            .as_deref()
-            .map(|waits| wait_texts(waits).join(","));
+        let schedule =
+            endpoint.retry_schedule_ms.as_deref().map(|waits| wait_texts(waits).join(","));
         let secrets = secrets.iter().map(|secret| {
             let until =
                 secret.expires_at.map_or(String::new(), |at| format!(", until {}", time(at)));
