@@ -285,3 +285,29 @@ async fn disabling_and_deleting_cancel_what_is_owed() {
         assert_eq!((&closed["status"], &closed["reason"]), (&json!("cancelled"), &json!(reason)));
     }
 }
+
+#[tokio::test]
+async fn an_endpoint_says_in_what_order_it_is_sent_to() {
+    let db = TestDb::new().await;
+    let cli = Cli::at(&db);
+    let options = ["--ordering", "key", "--on-failure", "skip:3", "--retry-schedule", "50ms,1s"];
+    let added = add(&cli, &options).await;
+    let id = id(&added);
+    let order = async || {
+        let shown = cli.run(&["endpoints", "show", id, "--json"]).await.exits(0).json();
+        let text = |name: &str| shown[name].as_str().unwrap().to_owned();
+        (text("ordering"), text("on_failure"), shown["retry_schedule"].clone())
+    };
+    let is = |ordering: &str, on_failure: &str| {
+        (ordering.to_owned(), on_failure.to_owned(), json!(["50ms", "1s"]))
+    };
+    assert_eq!(order().await, is("key", "skip:3"));
+    cli.run(&["endpoints", "update", id, "--ordering", "endpoint"]).await.exits(0);
+    assert_eq!(order().await, is("endpoint", "skip:3"), "the policy stays");
+    cli.run(&["endpoints", "update", id, "--on-failure", "block"]).await.exits(0);
+    assert_eq!(order().await, is("endpoint", "block"));
+    cli.run(&["endpoints", "update", id, "--ordering", "none"]).await.exits(0);
+    assert_eq!(order().await, is("none", "block"));
+    let refused = cli.run(&["endpoints", "update", id, "--on-failure", "skip:2"]).await;
+    refused.exits(2).says("on_failure");
+}

@@ -56,3 +56,24 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let refusal = migrations::up(&mut client).await.unwrap_err().to_string();
     assert!(refusal.contains("version 9999") && refusal.contains("newer binary"), "{refusal}");
 }
+
+#[tokio::test]
+async fn waits_of_existing_endpoints_become_milliseconds_and_workers_are_told() {
+    let db = TestDb::new().await;
+    let client = db.client().await;
+    let as_before = "ALTER TABLE postrider.webhook_endpoints DROP COLUMN skip_after, DROP COLUMN ordering;
+        ALTER TABLE postrider.webhook_endpoints RENAME COLUMN retry_schedule_ms TO retry_schedule;
+        ALTER TABLE postrider.webhook_endpoints RENAME CONSTRAINT webhook_endpoints_retry_schedule_ms_check TO webhook_endpoints_retry_schedule_check;
+        INSERT INTO postrider.webhook_endpoints (id, tenant_id, url, event_types, retry_schedule) VALUES
+            (gen_random_uuid(), 'own', 'https://example.com/', '{*}', '{5,300,604800,2147483647}'),
+            (gen_random_uuid(), 'default', 'https://example.com/', '{*}', NULL)";
+    client.batch_execute(as_before).await.unwrap();
+    client.batch_execute(include_str!("../../../../migrations/V8__ordering.sql")).await.unwrap();
+    let sql = "SELECT e.retry_schedule_ms, v.version FROM postrider.webhook_endpoints e
+               JOIN postrider.webhook_routing_versions v USING (tenant_id) ORDER BY tenant_id";
+    let rows = client.query(sql, &[]).await.unwrap();
+    let found: Vec<(Option<Vec<i32>>, i64)> =
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let week = 604_800_000;
+    assert_eq!(found, [(None, 1), (Some(vec![5_000, 300_000, week, week]), 2)]);
+}
