@@ -30,19 +30,23 @@ pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<
     let forms = forms::all();
     let after = forms.last().map_or(forms::FIRST_PORT, |form| form.port + 1);
     let redirects = forms::redirects(after);
-    let ports = u16::try_from(forms.len() + redirects.len())?;
+    let tokens = forms::tokens(after + u16::try_from(redirects.len())?);
+    let ports = u16::try_from(forms.len() + redirects.len() + tokens.len())?;
     let mut installation = Installation::new(ground, "address-guard").await?;
     let mut lab = Lab::start(&installation.folder, forms::FIRST_PORT, ports).await?;
     add_endpoints(&installation, forms.iter().chain(&redirects)).await?;
+    add_token_endpoints(&installation, &tokens).await?;
 
     let control =
         run(&mut installation, &mut lab, &[("POSTRIDER_EGRESS_ALLOW_CIDRS", "0.0.0.0/0,::/0")])
             .await?;
     let connected = forms.iter().filter(|form| forbidden(&control.seen, form.port) > 0).count();
+    let fetched = tokens.iter().filter(|(form, _)| forbidden(&control.seen, form.port) > 0).count();
     lines.put(
-        connected >= CONTROL && forms.len() >= FORMS,
+        connected >= CONTROL && forms.len() >= FORMS && fetched == tokens.len(),
         "address-guard.control",
-        format!("without the guard {connected} of {} forms reach a forbidden address ({} addresses owned)", forms.len(), lab.owned),
+        format!("without the guard {connected} of {} forms reach a forbidden address, and {fetched} of {} token URLs ({} addresses owned)", forms.len(),
+            tokens.len(), lab.owned),
         format!("≥ {CONTROL} of ≥ {FORMS}"),
         json!({ "forms": forms.len(), "connected": connected, "owned_addresses": lab.owned }),
     );
@@ -51,6 +55,7 @@ pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<
     let reached: Vec<&str> = forms
         .iter()
         .chain(&redirects)
+        .chain(tokens.iter().map(|(form, _)| form))
         .filter(|form| forbidden(&guarded.seen, form.port) > 0)
         .map(|form| form.url.as_str())
         .collect();
@@ -61,8 +66,9 @@ pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<
         reached.is_empty() && redirected == redirects.len() && from_environment == 0 && guarded.attempts >= FORMS,
         "address-guard",
         format!(
-            "{} forms and {} redirects, {} attempts: {} reached a forbidden address; the environment's proxy was asked {from_environment} times; rules recorded: {}",
-            forms.len(), redirects.len(), guarded.attempts, reached.len(), guarded.rules_text(),
+            "{} forms, {} redirects and {} token URLs, {} attempts: {} reached a forbidden address; the environment's proxy was asked {from_environment} times; rules recorded: {}",
+            forms.len(), redirects.len(),
+            tokens.len(), guarded.attempts, reached.len(), guarded.rules_text(),
         ),
         "0",
         json!({ "reached": reached, "redirects_answered": redirected, "attempts": guarded.attempts, "rules": guarded.rules }),
@@ -139,6 +145,22 @@ async fn add_endpoints(
         client.execute(sql, &[&ids, &urls]).await? == urls.len() as u64,
         "an endpoint is missing"
     );
+    Ok(())
+}
+
+/// Endpoints that log in with a token, which they are told to fetch from a forbidden place.
+async fn add_token_endpoints(
+    installation: &Installation,
+    tokens: &[(Form, String)],
+) -> anyhow::Result<()> {
+    for (form, token_url) in tokens {
+        let file = installation.folder.join(format!("auth-{}.json", form.port));
+        let auth = json!({ "type": "oauth2", "token_url": token_url, "client_id": "id", "client_secret": "secret" });
+        std::fs::write(&file, auth.to_string()).context("write a login")?;
+        let file = file.display().to_string();
+        let options = ["--timeout", "2s", "--auth-file", &file];
+        installation.add_endpoint(&form.url, "hook", TENANT, "*", &options).await?;
+    }
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use self::receivers::{Hostile, Town};
 use crate::kit::{Ground, Installation, Lines};
 
 /// The endpoints' time-out, and how late an attempt may end on a busy machine.
-const TIMEOUT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(5);
 const LATE: Duration = Duration::from_millis(1_500);
 /// How much the worker may grow, in MiB.
 const GROWTH: f64 = 20.0;
@@ -42,7 +42,7 @@ pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<
 
     let mut endpoints = BTreeMap::new();
     for hostile in &town.receivers {
-        let options = ["--timeout", "2s", "--retry-schedule", "1h", "--capture-responses"];
+        let options = ["--timeout", "5s", "--retry-schedule", "1h", "--capture-responses"];
         let endpoint =
             installation.add_endpoint(&hostile.base, hostile.name, TENANT, "*", &options).await?;
         endpoints.insert(hostile.name, endpoint.id);
@@ -73,7 +73,7 @@ async fn attempted(
     endpoints: &BTreeMap<&str, Uuid>,
     worker: u32,
 ) -> anyhow::Result<u64> {
-    let limit = 10 * TIMEOUT + LATE;
+    let limit = 6 * TIMEOUT + LATE;
     let ids: Vec<Uuid> = endpoints.values().copied().collect();
     let sql = "SELECT (SELECT count(DISTINCT a.endpoint_id) FROM postrider.webhook_attempts a WHERE a.endpoint_id = ANY ($1)), \
                       (SELECT count(*) FROM postrider.webhook_deliveries_open d WHERE d.endpoint_id = ANY ($1) AND d.lease_owner IS NOT NULL)";

@@ -156,6 +156,19 @@ pub(crate) fn redirects(first_port: u16) -> Vec<Form> {
         .collect()
 }
 
+/// Permitted places whose tokens come from a forbidden one: the endpoint's URL, and the token's.
+pub(crate) fn tokens(first_port: u16) -> Vec<(Form, String)> {
+    let forbidden = [V4[1], V4[5], V4[8], V4[14]].map(hex_v4);
+    let names = forbidden.into_iter().chain([V6[0], V6[3], V6[11], V6[16]].map(hex_v6));
+    names
+        .zip(first_port..)
+        .map(|(hex, port)| {
+            let form = Form { url: format!("http://{PUBLIC_V4}:{port}"), port };
+            (form, format!("http://{hex}.guard.test:{port}/token"))
+        })
+        .collect()
+}
+
 fn hex_v4(address: Ipv4Addr) -> String {
     format!("4{:08x}", address.to_bits())
 }
