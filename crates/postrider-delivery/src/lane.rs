@@ -368,6 +368,16 @@ impl Lane {
             && state.touched.elapsed() >= since
     }
 
+    /// Nothing is in hand, and its deliveries wait in the database for their endpoint to be well.
+    pub(crate) fn is_waiting(&self) -> bool {
+        let state = self.state();
+        matches!(state.gate, Gate::Shut { until } if until > Instant::now())
+            && state.first.is_empty()
+            && state.retries.is_empty()
+            && state.reserved + state.first_running + state.retries_running == 0
+            && !state.pulling
+    }
+
     /// Whether it is more than half full.
     pub(crate) fn is_crowded(&self, depth: Depth) -> bool {
         self.state().is_crowded(depth)

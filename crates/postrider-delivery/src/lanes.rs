@@ -146,10 +146,17 @@ impl Lanes {
         queued + lock(&self.0.abandoned).len()
     }
 
-    /// Nothing is queued, in flight, being pulled or known to wait.
+    /// Nothing is queued, in flight, being pulled or known to wait, but for endpoints that are not well.
     #[must_use]
     pub fn are_quiet(&self) -> bool {
-        lock(&self.0.lanes).values().all(|lane| lane.is_idle(Duration::ZERO))
+        let quiet = |lane: &Arc<Lane>| lane.is_idle(Duration::ZERO) || lane.is_waiting();
+        lock(&self.0.lanes).values().all(quiet)
+    }
+
+    /// Whether an endpoint's deliveries wait until it is well, due or not.
+    #[must_use]
+    pub fn is_waiting(&self, endpoint: EndpointId) -> bool {
+        lock(&self.0.lanes).get(&endpoint).is_some_and(|lane| lane.is_waiting())
     }
 }
 

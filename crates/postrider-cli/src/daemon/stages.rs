@@ -140,7 +140,11 @@ impl Stages {
             if !quiet || !events::none_due(db).await.unwrap_or(false) {
                 continue;
             }
-            let due_now = |found: Vec<(_, Duration)>| found.iter().any(|(_, wait)| wait.is_zero());
+            // What waits for its endpoint to be well again is nothing to wait for here.
+            let waits = |endpoint| lanes.as_ref().is_some_and(|lanes| lanes.is_waiting(endpoint));
+            let due_now = |found: Vec<(_, Duration)>| {
+                found.iter().any(|(endpoint, wait)| wait.is_zero() && !waits(*endpoint))
+            };
             let nothing_due =
                 lanes.is_none() || deliveries::due(db).await.is_ok_and(|found| !due_now(found));
             // Asked again: what was fanned out in between is in a lane by now.

@@ -13,7 +13,10 @@ WITH RECURSIVE clock AS MATERIALIZED (
         ORDER BY d.endpoint_id, d.next_attempt_at LIMIT 1
     ) n
 ), overdue AS (
-    SELECT min(f.next_attempt_at) AS since FROM (SELECT e.next_attempt_at FROM earliest e LIMIT $2) f
+    -- Those of an endpoint that is not well are not late: they wait for it.
+    SELECT min(f.next_attempt_at) AS since FROM (SELECT e.endpoint_id, e.next_attempt_at FROM earliest e LIMIT $2) f
+    WHERE NOT EXISTS (SELECT FROM postrider.webhook_endpoint_health h
+                      WHERE h.endpoint_id = f.endpoint_id AND (h.circuit <> 'closed' OR h.paused_until > (SELECT c.at FROM clock c)))
 )
 SELECT extract(epoch FROM c.at)::float8 AS sampled_at,
        (SELECT count(*) FROM (SELECT FROM postrider.webhook_events_pending p LIMIT $1) n) AS pending,
