@@ -47,7 +47,7 @@ fn what_cannot_be_used_is_refused_without_being_repeated() {
     let authority = Authority::new();
     let (one, other) = (authority.client("one"), authority.client("other"));
     let refused = |identity: &TlsIdentity| EndpointTls::new(identity).unwrap_err();
-    let crossed = (one.0.clone(), other.1.clone());
+    let crossed = (one.0.clone(), other.1);
     assert_eq!(refused(&identity(Some(&crossed), None)), IdentityError::Mismatch);
     let no_key = (one.0.clone(), "canary".to_owned());
     assert_eq!(refused(&identity(Some(&no_key), None)), IdentityError::Key);

@@ -16,3 +16,4 @@ mod reuse;
 mod support;
 mod tenants;
 mod tls;
+mod tokens;
