@@ -25,7 +25,7 @@ pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<
     // An address that was free a moment ago refuses connections until somebody listens there again.
     let address = Receiver::start().await.address();
     let base = format!("http://{address}");
-    let schedule = vec!["1s"; 10].join(",");
+    let schedule = ["1s"; 10].join(",");
     let options = ["--retry-schedule", &schedule, "--max-in-flight", "10", "--rate-limit", "2000"];
     installation.add_endpoint(&base, "down", TENANT, "*", &options).await?;
     let worker = installation.worker(&[]).await?;
