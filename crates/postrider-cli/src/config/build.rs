@@ -138,7 +138,8 @@ fn worker(read: &mut Reader<'_>) -> Worker {
 fn health(read: &mut Reader<'_>) -> Health {
     let standard = HealthPolicy::default();
     let policy = HealthPolicy {
-        open_after: u32::try_from(read.count("health.open_after", 1..=1000)).unwrap_or(standard.open_after),
+        open_after: u32::try_from(read.count("health.open_after", 1..=1000))
+            .unwrap_or(standard.open_after),
         probe_after: read.span("health.probe_after", 100 * MS..=standard.probe_at_most),
         disable_after: read.span("health.disable_after", Duration::ZERO..=365 * DAY),
         ..standard
@@ -188,9 +189,8 @@ fn egress(read: &mut Reader<'_>, dev: bool) -> Egress {
 }
 
 fn proxy(read: &mut Reader<'_>) -> Option<EgressProxy> {
-    let proxy = read.parsed("egress.proxy", |text| {
-        EgressProxy::parse(text).map_err(|error| error.to_string())
-    });
+    let proxy = read
+        .parsed("egress.proxy", |text| EgressProxy::parse(text).map_err(|error| error.to_string()));
     let resolves = read.switch("egress.proxy_resolves");
     if resolves && proxy.is_none() && read.is_sound("egress.proxy") {
         read.refuse("egress.proxy_resolves", "needs egress.proxy, which is not set");

@@ -91,8 +91,16 @@ pub(crate) const KEYS: &[Key] = &[
     key("worker.connect_timeout", "5s", "time to connect within an attempt, 10ms to 30s"),
     key("worker.grace", "30s", "time to finish what is in flight when stopping, 0s to 10m"),
     key("worker.fallback_poll", "1s", "how often to look for work without being told, 100ms to 1h"),
-    key("health.open_after", "10", "failures in a row after which an endpoint is left alone, 1 to 1000"),
-    key("health.probe_after", "30s", "time to the first probe of such an endpoint, doubling to 15m, 100ms to 15m"),
+    key(
+        "health.open_after",
+        "10",
+        "failures in a row after which an endpoint is left alone, 1 to 1000",
+    ),
+    key(
+        "health.probe_after",
+        "30s",
+        "time to the first probe of such an endpoint, doubling to 15m, 100ms to 15m",
+    ),
     key(
         "health.disable_after",
         "5d",
@@ -110,8 +118,16 @@ pub(crate) const KEYS: &[Key] = &[
         "networks that may be reached although they are not the public internet, such as 10.1.0.0/16",
     ),
     key("egress.deny_cidrs", "", "networks that may not be reached, besides those never allowed"),
-    key("egress.ports", "", "the only ports requests go to, such as 443,8443; none: all that browsers use"),
-    key("egress.allow_ports", "", "the only ports in egress.allow_cidrs; none: those permitted elsewhere"),
+    key(
+        "egress.ports",
+        "",
+        "the only ports requests go to, such as 443,8443; none: all that browsers use",
+    ),
+    key(
+        "egress.allow_ports",
+        "",
+        "the only ports in egress.allow_cidrs; none: those permitted elsewhere",
+    ),
     secret(
         "egress.proxy",
         "proxy for all requests, as http://user:password@host:port (CONNECT) or socks5://…; only it is dialled; none: no proxy, whatever the environment says",
