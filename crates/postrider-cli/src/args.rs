@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, deliveries, demo, egress, endpoints, events, failed, keys, migrate, prune, run, sign,
-    sink, switch, verify,
+    completions, config, deliveries, demo, egress, endpoints, events, failed, keys, migrate, prune,
+    run, sign, sink, switch, verify,
 };
 use crate::config::Flags;
 use crate::exit;
@@ -71,7 +71,7 @@ pub(crate) enum Command {
     Migrate(migrate::Command),
     /// Where tenants want events sent
     #[command(subcommand)]
-    Endpoints(endpoints::Command),
+    Endpoints(Box<endpoints::Command>),
     /// What was published
     #[command(subcommand)]
     Events(events::Command),

@@ -87,7 +87,7 @@ async fn with_database(context: &Context, command: Command) -> Ended {
 
 async fn at_database(context: &Context, database: &Database, command: Command) -> Ended {
     match command {
-        Command::Endpoints(command) => endpoints::run(context, database, command).await,
+        Command::Endpoints(command) => endpoints::run(context, database, *command).await,
         Command::Events(command) => events::run(context, database, command).await,
         Command::Deliveries(command) => deliveries::run(context, database, command).await,
         Command::Failed(command) => failed::run(context, database, command).await,

@@ -21,7 +21,6 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct Context {
     pub config: Config,
     pub out: Output,
-    pub sources: Sources,
     pub global: Global,
 }
 
@@ -62,7 +61,7 @@ impl Context {
         }
         match mistakes(&loaded) {
             Some(failure) => Err(failure),
-            None => Ok(Self { config: loaded.config, out, sources, global: global.clone() }),
+            None => Ok(Self { config: loaded.config, out, global: global.clone() }),
         }
     }
 

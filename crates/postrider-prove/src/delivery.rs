@@ -5,9 +5,9 @@ mod canary;
 mod hostile;
 mod match_cost;
 mod order;
-mod signing;
 mod outage;
 mod rate_limit;
+mod signing;
 
 use crate::kit::Proof;
 
