@@ -138,7 +138,12 @@ pub(crate) async fn flush(inner: &Arc<Inner>) -> Result<(), StoreError> {
         } else if notice.report != Report::default() {
             reports.push((*endpoint, notice.report.clone()));
         } else if let Some(wait) = notice.give_back {
-            endpoint_health::give_back(&inner.db, *endpoint, inner.owner, wait).await?;
+            let given = endpoint_health::give_back(&inner.db, *endpoint, inner.owner, wait).await;
+            if let Err(failure) = given {
+                // The probe's lease ends by itself; what others reported must not be lost with it.
+                restore(inner, notices);
+                return Err(failure);
+            }
             let (lane, until) = (inner.lane(*endpoint), Instant::now() + wait);
             lane.shut(until);
             if lane.is_overflowed() {
