@@ -37,6 +37,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
+    // Where an index gives the order, it is used, also while the table is empty: a plan that sorts instead stays when it is full.
+    // Measured: the heads of 10,000 order keys took longer than the time-out, 30 s, instead of 50 ms.
+    ("enable_sort", "off"),
     ("plan_cache_mode", "force_generic_plan"),
     ("statement_timeout", "'30s'"),
     ("lock_timeout", "'5s'"),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use postrider_core::ids::EndpointId;
+use postrider_store::deliveries;
 use postrider_testkit::Behaviour;
 
 use crate::stage::{Knobs, Stage, Worker};
@@ -276,4 +277,24 @@ async fn a_killed_workers_key_goes_on_where_it_was() {
     }
     stage.assert_in_order("/in", 24);
     two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_that_was_planned_on_an_empty_table_is_quick_with_many_keys() {
+    let stage = Stage::new().await;
+    let endpoint = stage.ordered("/in", "key", None).await;
+    let fill = "INSERT INTO postrider.webhook_deliveries_open (id, endpoint_id, event_seq, event_created_at, next_attempt_at, open, status, tenant_id, order_key) SELECT gen_random_uuid(), $1, i, clock_timestamp(), 'infinity', true, 'pending', 'acme', 'k' || i % 10000 FROM generate_series(1, 60000) i";
+    let pull = async || {
+        let lease = Duration::from_secs(60);
+        let pulled = deliveries::pull(&stage.pool, endpoint, 100, 1, lease).await.unwrap();
+        pulled.deliveries.len()
+    };
+    stage.client.execute(fill, &[&endpoint.0]).await.unwrap();
+    stage.client.batch_execute("DELETE FROM postrider.webhook_deliveries_open").await.unwrap();
+    stage.client.batch_execute("VACUUM postrider.webhook_deliveries_open").await.unwrap();
+    assert_eq!(pull().await, 0);
+    stage.client.execute(fill, &[&endpoint.0]).await.unwrap();
+    let begun = Instant::now();
+    assert_eq!(pull().await, 100);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?} for 10,000 keys", begun.elapsed());
 }
