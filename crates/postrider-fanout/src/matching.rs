@@ -40,13 +40,11 @@ pub(crate) fn matching(
         data: &data,
     };
     let before = found.len();
-    catch_unwind(AssertUnwindSafe(|| {
-        routes.for_each_match(&view, |route| found.push(*route))
-    }))
-    .map_err(|_| {
-        found.truncate(before);
-        Unmatchable("matching panicked".to_owned())
-    })?;
+    catch_unwind(AssertUnwindSafe(|| routes.for_each_match(&view, |route| found.push(*route))))
+        .map_err(|_| {
+            found.truncate(before);
+            Unmatchable("matching panicked".to_owned())
+        })?;
     if is_operator_event(&body.event_type) {
         leave_out_its_subject(body, before, found);
     }

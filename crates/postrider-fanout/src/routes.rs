@@ -70,7 +70,7 @@ fn compile(read: &TenantRoutes) -> Routes<Route> {
             Ok(subscription) => {
                 let known = Route { endpoint: route.endpoint, ordering: route.ordering };
                 entries.push((known, subscription));
-            },
+            }
             Err(error) => {
                 warn!(endpoint.id = %route.endpoint, %error, "endpoint {} matches nothing: its filter cannot be compiled", route.endpoint);
             }

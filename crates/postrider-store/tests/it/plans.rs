@@ -155,7 +155,9 @@ fn judge(plan: &Value, what: &str, limited: bool) {
     }
     // The loose scan over order keys: sorting what is owed to an endpoint for each of its keys would be quadratic.
     assert!(
-        !(what.starts_with("deliveries/pull") && node == "Sort" && plan["Plans"][0]["Relation Name"] == "webhook_deliveries_open"),
+        !(what.starts_with("deliveries/pull")
+            && node == "Sort"
+            && plan["Plans"][0]["Relation Name"] == "webhook_deliveries_open"),
         "{what} sorts what is open"
     );
     for child in plan["Plans"].as_array().into_iter().flatten() {
