@@ -225,7 +225,9 @@ async fn a_worker_that_stood_still_for_longer_than_its_leases_overwrites_nothing
         .cli
         .with("POSTRIDER_WORKER_LEASE", "12s")
         .with("POSTRIDER_WORKER_ATTEMPT_TIMEOUT", "1s")
-        .with("POSTRIDER_WORKER_CONNECT_TIMEOUT", "1s");
+        .with("POSTRIDER_WORKER_CONNECT_TIMEOUT", "1s")
+        // No circuit: every delivery is to be tried.
+        .with("POSTRIDER_HEALTH_OPEN_AFTER", "1000");
     stage.receiver.behave_by_default(two_minded());
     let first = stage.worker("first").await;
     let committed = stage.serve(0..30).await;
