@@ -270,7 +270,10 @@ impl Inner {
             let attempted = self.sender.attempt(&hand.delivery, &target).await;
             lane.note_attempt(started.elapsed());
             hand.in_flight(false);
-            self.note_health(lane, &hand.delivery, &attempted);
+            // What ends after its lease is out of date (this process stood still), for the endpoint's health as for the row.
+            if Instant::now() < ends || lane.is_probing() {
+                self.note_health(lane, &hand.delivery, &attempted);
+            }
             if outcomes.send(attempted.outcome).await.is_err() {
                 return;
             }
