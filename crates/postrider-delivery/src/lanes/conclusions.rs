@@ -1,0 +1,96 @@
+//! What an attempt says about its endpoint: for this worker's lane at once, for everybody by a report.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use postrider_core::health::{Finding, Report};
+use postrider_store::deliveries::{self, LeasedDelivery};
+use tracing::debug;
+
+use super::Inner;
+use crate::attempt::{self, Attempted};
+use crate::lane::Lane;
+
+/// Nothing starts in a lane before its health was judged, and asked for if that takes longer.
+const UNJUDGED: Duration = Duration::from_secs(1);
+const RELEASE_CHUNK: usize = 1000;
+
+impl Inner {
+    /// Draws the conclusions of an attempt: at once for this worker's lane, by a report for everybody.
+    pub(super) fn note_health(
+        self: &Arc<Self>,
+        lane: &Arc<Lane>,
+        delivery: &LeasedDelivery,
+        attempted: &Attempted,
+    ) {
+        let (endpoint, now, probe) = (lane.endpoint, Instant::now(), lane.is_probing());
+        if probe {
+            // One at a time: the next one after this one was judged.
+            lane.shut(now + UNJUDGED);
+        }
+        if attempt::is_trial(delivery) {
+            if probe {
+                self.reports.give_back(endpoint, Duration::ZERO);
+            }
+            return;
+        }
+        if let Some(reason) = attempted.disable {
+            self.reports.disable(endpoint, reason);
+            lane.shut(now + UNJUDGED);
+            self.let_go(lane);
+            return;
+        }
+        let report = Report { probe, ..Report::default() };
+        match attempted.finding {
+            Finding::Well => {
+                let (tell, grown) = lane.note_success();
+                if tell {
+                    self.reports.report(endpoint, Report { succeeded: true, ..report });
+                }
+                if grown {
+                    self.open_slots(lane);
+                }
+            }
+            Finding::Failed => {
+                self.reports.report(endpoint, Report { failures: 1, ..report });
+                if lane.note_failure(self.reports.policy.open_after) {
+                    lane.shut(now + UNJUDGED);
+                    self.let_go(lane);
+                }
+            }
+            Finding::Paused(wait) => {
+                let pause_until = self.sender.clock.now().saturating_add(wait).ok();
+                self.reports.report(endpoint, Report { pause_until, ..report });
+                lane.shut(now + wait);
+                self.let_go(lane);
+            }
+            Finding::Nothing if probe => {
+                self.reports.give_back(endpoint, self.reports.policy.probe_after);
+            }
+            Finding::Nothing => {}
+        }
+    }
+
+    /// Gives back what a lane has queued, untouched and due at once, for its endpoint is to be left alone.
+    pub(crate) fn let_go(self: &Arc<Self>, lane: &Lane) {
+        let taken = lane.take_all();
+        if taken.is_empty() {
+            return;
+        }
+        lane.overflow();
+        taken.iter().for_each(|delivery| self.count_out(delivery));
+        if let Some(until) = lane.shut_until() {
+            self.due.at(lane.endpoint, until);
+        }
+        let leases: Vec<_> = taken.iter().map(|d| (d.id, d.lease_no)).collect();
+        let (inner, endpoint) = (Arc::clone(self), lane.endpoint);
+        self.tasks.spawn(async move {
+            for chunk in leases.chunks(RELEASE_CHUNK) {
+                if let Err(failure) = deliveries::release(&inner.db, inner.owner, chunk).await {
+                    inner.sender.metrics.db_error("delivery");
+                    debug!(endpoint.id = %endpoint, error = %failure, "leases of {endpoint} end by themselves");
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,94 @@
+//! A slot at work: takes one delivery after the other, sends it, and passes what came of it on.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{AFTER_LEASE, Inner, lock};
+use crate::hold::{InHand, Seat};
+use crate::lane::{Lane, Slot};
+use crate::limit::Limit;
+
+/// What recording an outcome may take; an attempt starts only while its lease covers the attempt and this.
+const RECORD_MARGIN: Duration = Duration::from_secs(5);
+
+impl Inner {
+    /// A slot: takes one delivery after the other until the lane has none for it.
+    pub(super) async fn run_slot(self: &Arc<Self>, lane: &Arc<Lane>, slot: Slot) {
+        let mut seat = Seat { lane, slots: &self.slots, slot: Some(slot) };
+        let Some(outcomes) = lock(&self.outcomes).clone() else { return };
+        while seat.slot.is_some() {
+            let target = match self.current(lane) {
+                Some(target) => target,
+                None => match self.look_up(lane, &outcomes).await {
+                    Some(target) => target,
+                    None if self.stop.soft_requested() => return,
+                    None => {
+                        lane.close_if_empty(&mut seat.slot, &self.slots);
+                        continue;
+                    }
+                },
+            };
+            if self.stop.soft_requested() {
+                return;
+            }
+            let Some(next) = lane.next(&mut seat.slot, self.depth(), &self.slots) else { return };
+            if next.pull {
+                self.request_pull(lane.endpoint);
+            }
+            if next.open {
+                self.open_slots(lane);
+            }
+            let mut hand = InHand::new(self, next.delivery);
+            let limited = match lane.limit() {
+                Some(limit) => self.wait_for_turn(&limit).await,
+                None => false,
+            };
+            let (_permit, waited) = self.slots.permit(next.slot).await;
+            if waited || limited {
+                if self.stop.soft_requested() {
+                    return;
+                }
+                if self.current(lane).is_none() || lane.shut_until().is_some() {
+                    hand.put_back(lane);
+                    if lane.shut_until().is_some() {
+                        self.let_go(lane);
+                    }
+                    continue;
+                }
+            }
+            let ends = hand.delivery.leased_at + self.lease;
+            if Instant::now() + target.timeout + RECORD_MARGIN > ends {
+                // Too late to finish under this lease: not sent, and due again by itself when the lease ends.
+                hand.settled = true;
+                self.due.at(lane.endpoint, ends + AFTER_LEASE);
+                continue;
+            }
+            hand.in_flight(true);
+            let started = Instant::now();
+            let attempted = self.sender.attempt(&hand.delivery, &target).await;
+            lane.note_attempt(started.elapsed());
+            hand.in_flight(false);
+            // What ends after its lease is out of date (this process stood still), for the endpoint's health as for the row.
+            if Instant::now() < ends || lane.is_probing() {
+                self.note_health(lane, &hand.delivery, &attempted);
+            }
+            if outcomes.send(attempted.outcome).await.is_err() {
+                return;
+            }
+            hand.settled = true;
+        }
+    }
+
+    /// Waits for the right to make one request; whether it had to, in which time much may have changed.
+    async fn wait_for_turn(&self, limit: &Limit) -> bool {
+        let mut waited = false;
+        while let Err(wait) = limit.take() {
+            waited = true;
+            if self.stop.soft_requested() {
+                break;
+            }
+            self.stop.soft_within(wait).await;
+        }
+        waited
+    }
+}
