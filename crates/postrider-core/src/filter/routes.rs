@@ -25,7 +25,7 @@ pub struct Routes<K> {
     by_name: HashMap<Box<str>, Indexes>,
     by_prefix: HashMap<Box<str>, Indexes>,
     everything: Indexes,
-    /// One list for each of [`OPERATOR_EVENTS`], which `*` does not reach.
+    /// One list for each of [`OPERATOR_EVENTS`], which no `*` reaches.
     operator: [Indexes; OPERATOR_EVENTS.len()],
 }
 
