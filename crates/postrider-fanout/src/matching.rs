@@ -11,7 +11,7 @@ use crate::routes::Route;
 #[derive(Debug)]
 pub(crate) struct Unmatchable(pub(crate) String);
 
-/// Appends the endpoints that want this event.
+/// Appends the endpoints that want this event. Whatever panics over it, reading it or matching, is its own fault too.
 pub(crate) fn matching(
     routes: &Routes<Route>,
     body: &EventBody,
@@ -20,6 +20,28 @@ pub(crate) fn matching(
     if routes.is_empty() {
         return Ok(());
     }
+    isolated(found, |found| append(routes, body, found))
+}
+
+/// What fails or panics leaves nothing behind in `found`.
+fn isolated<T>(
+    found: &mut Vec<T>,
+    work: impl FnOnce(&mut Vec<T>) -> Result<(), Unmatchable>,
+) -> Result<(), Unmatchable> {
+    let before = found.len();
+    let done = catch_unwind(AssertUnwindSafe(|| work(found)))
+        .unwrap_or_else(|_| Err(Unmatchable("matching panicked".to_owned())));
+    if done.is_err() {
+        found.truncate(before);
+    }
+    done
+}
+
+fn append(
+    routes: &Routes<Route>,
+    body: &EventBody,
+    found: &mut Vec<Route>,
+) -> Result<(), Unmatchable> {
     let attributes = match &body.attributes {
         Some(text) => {
             Attributes::parse(text).map_err(|error| Unmatchable(format!("attributes: {error}")))?
@@ -40,11 +62,7 @@ pub(crate) fn matching(
         data: &data,
     };
     let before = found.len();
-    catch_unwind(AssertUnwindSafe(|| routes.for_each_match(&view, |route| found.push(*route))))
-        .map_err(|_| {
-            found.truncate(before);
-            Unmatchable("matching panicked".to_owned())
-        })?;
+    routes.for_each_match(&view, |route| found.push(*route));
     if is_operator_event(&body.event_type) {
         leave_out_its_subject(body, before, found);
     }
@@ -59,4 +77,33 @@ fn leave_out_its_subject(body: &EventBody, from: usize, found: &mut Vec<Route>) 
         index += 1;
         index <= from || !attributes.contains(&route.endpoint.to_string())
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_panics_over_one_event_is_that_events_fault_and_leaves_nothing_behind() {
+        let mut found = vec![1];
+        let failed = isolated(&mut found, |found| {
+            found.push(2);
+            // As reading attributes or data could, if it had a fault.
+            panic!("an index out of bounds")
+        });
+        assert_eq!(failed.unwrap_err().0, "matching panicked");
+        assert_eq!(found, [1]);
+        let failed = isolated(&mut found, |found| {
+            found.push(2);
+            Err(Unmatchable("data".to_owned()))
+        });
+        assert!(failed.is_err());
+        assert_eq!(found, [1]);
+        isolated(&mut found, |found| {
+            found.push(3);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(found, [1, 3]);
+    }
 }
