@@ -1,8 +1,11 @@
 //! What may go, and letting it go. Never anything still owed: an event not fanned out, a delivery not at its end.
 
 use jiff::Timestamp;
+use postrider_core::filter::OPERATOR_EVENTS;
 
 use crate::StoreError;
+use crate::control::ENDPOINTS_CHANNEL;
+use crate::db::Params;
 use crate::maintenance::Maintenance;
 use crate::partitions::Partition;
 use crate::statement::{
@@ -46,8 +49,8 @@ pub async fn bodies_owed(
     Ok(rows.first().and_then(|row| row.get(0)).map(Owed::from_word))
 }
 
-/// Closes up to `limit` open deliveries of a day whose bodies go, as exhausted; what a worker has in hand stays. Returns how
-/// many were closed.
+/// Closes up to `limit` open deliveries of a day whose bodies go, as exhausted, and publishes `delivery.exhausted` for each; what
+/// a worker has in hand stays. Returns how many were closed.
 ///
 /// # Errors
 /// When the database refuses.
@@ -56,7 +59,9 @@ pub async fn expire(
     day: &Partition,
     limit: i64,
 ) -> Result<u64, StoreError> {
-    let rows = maintenance.query(&RETENTION_EXPIRE, &[&day.lo, &day.hi, &limit]).await?;
+    let params: Params<'_> =
+        &[&day.lo, &day.hi, &limit, &OPERATOR_EVENTS.as_slice(), &ENDPOINTS_CHANNEL];
+    let rows = maintenance.query(&RETENTION_EXPIRE, params).await?;
     let (closed, kept) =
         rows.first().map_or((0, 0), |row| (row.get::<_, i64>(0), row.get::<_, i64>(1)));
     if closed != kept {
@@ -217,7 +222,7 @@ pub async fn count_failures(
 async fn number(
     maintenance: &mut Maintenance,
     statement: &crate::Statement,
-    params: crate::db::Params<'_>,
+    params: Params<'_>,
 ) -> Result<u64, StoreError> {
     Ok(maintenance.query(statement, params).await?.first().map_or(0, |row| count(row.get(0))))
 }

@@ -116,7 +116,7 @@ statements! {
     RETENTION_COUNT_LEDGER = "retention/count_ledger" (INT8, INT8, TIMESTAMPTZ);
     RETENTION_COUNT_OPEN = "retention/count_open" (TIMESTAMPTZ, TIMESTAMPTZ);
     RETENTION_COUNT_PUBLISH_FAILURES = "retention/count_publish_failures" (TIMESTAMPTZ);
-    RETENTION_EXPIRE = "retention/expire" (TIMESTAMPTZ, TIMESTAMPTZ, INT8);
+    RETENTION_EXPIRE = "retention/expire" (TIMESTAMPTZ, TIMESTAMPTZ, INT8, TEXT_ARRAY, TEXT);
     RETENTION_LEDGER = "retention/ledger" (TIMESTAMPTZ);
     RETENTION_LEDGER_LEFTOVERS = "retention/ledger_leftovers" ();
     RETENTION_LEDGER_REINDEXED = "retention/ledger_reindexed" ();

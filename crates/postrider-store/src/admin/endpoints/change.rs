@@ -17,10 +17,11 @@ use uuid::Uuid;
 use super::bound;
 use crate::admin::secrets;
 use crate::db::{Params, Session};
+use crate::control::ENDPOINTS_CHANNEL;
 use crate::statement::{
     ADMIN_ENDPOINTS_DELETE, ADMIN_ENDPOINTS_INSERT, ADMIN_ENDPOINTS_ORDER,
     ADMIN_ENDPOINTS_SET_ENABLED, ADMIN_ENDPOINTS_SET_RATE_LIMIT, ADMIN_ENDPOINTS_SETTINGS,
-    ADMIN_ENDPOINTS_UPDATE,
+    ADMIN_ENDPOINTS_UPDATE, CONTROL_NOTIFY,
 };
 use crate::{Db, StoreError, endpoints};
 
@@ -336,6 +337,10 @@ impl EndpointChange {
 }
 
 impl RequestSettings {
+            if total > 0 {
+                // It may be enabled again by now, and what came since had to wait for those that were before it.
+                db.session().await?.query(&CONTROL_NOTIFY, &[&ENDPOINTS_CHANNEL, &""]).await?;
+            }
     /// Whether nothing changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
