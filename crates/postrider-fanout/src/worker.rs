@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use postrider_runtime::{Metrics, Pacer, Stop};
 use postrider_store::deliveries::{self, LeasedDelivery};
-use postrider_store::events::{self, Claim, ClaimedEvent};
+use postrider_store::events::{self, Claim, ClaimedEvent, Days, Look};
 use postrider_store::{Db, ErrorKind, StoreError};
 use tracing::{debug, error, info, warn};
 
@@ -40,6 +40,8 @@ pub struct FanOut<H> {
     routes: RouteCache,
     caution: Caution,
     mark: Mark,
+    /// When the last claimed event was published: the next are of that time, mostly.
+    days: Days,
     /// Deliveries of a commit whose answer was lost.
     doubtful: Vec<LeasedDelivery>,
 }
@@ -56,6 +58,7 @@ impl<H: HandOff> FanOut<H> {
             routes: RouteCache::default(),
             caution,
             mark: Mark::default(),
+            days: Days::default(),
             doubtful: Vec::new(),
         }
     }
@@ -201,7 +204,11 @@ impl<H: HandOff> FanOut<H> {
     async fn claim(&mut self, limit: i64) -> Result<(Claim, Vec<ClaimedEvent>), StoreError> {
         let started = Instant::now();
         let scan = self.mark.next(started);
-        let (claim, events) = Claim::begin(&self.db, scan.after, limit).await?;
+        let look = Look { after: scan.after, limit, days: self.days };
+        let (claim, events) = Claim::begin(&self.db, look).await?;
+        if let Some(last) = events.last() {
+            self.days = Days::around(last.created_at);
+        }
         let found = Found {
             rows: events.len(),
             full: i64::try_from(events.len()).unwrap_or(i64::MAX) >= limit,

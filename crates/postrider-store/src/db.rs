@@ -3,6 +3,7 @@
 //! On a *direct* connection the settings are set once and statements are prepared. Through a transaction *pooler* neither
 //! survives the transaction, so each one carries its settings with `SET LOCAL` and statements are unnamed.
 
+use deadpool::managed::QueueMode;
 use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
 };
@@ -86,6 +87,9 @@ impl Db {
         );
         let mut builder = Pool::builder(manager)
             .max_size(size.max(1))
+            // The session used last knows the statements: in turn, each would prepare and plan them all (2 µs a delivery in a drain
+            // of 20,000).
+            .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .create_timeout(Some(HANDSHAKE));
         if mode == Mode::Direct {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join4;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use postrider_core::ids::{DeliveryId, EndpointId};
 use postrider_core::ordering::Ordering;
 use tokio_postgres::Row;
@@ -16,10 +16,64 @@ use uuid::Uuid;
 use crate::deliveries::whole_seconds;
 use crate::endpoints::{Route, TenantRoutes};
 use crate::statement::{
-    DELIVERIES_INSERT, DELIVERIES_KEPT, ENDPOINTS_ROUTES, EVENTS_ANY_DUE, EVENTS_CLAIM,
+    DELIVERIES_INSERT, DELIVERIES_KEPT, ENDPOINTS_ROUTES, EVENTS_ANY_DUE, EVENTS_BODIES, EVENTS_CLAIM,
     EVENTS_DONE, EVENTS_FAIL, EVENTS_POSTPONE, EVENTS_TRY,
 };
 use crate::{Db, Session, StoreError};
+
+/// Where a claim looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// The `seq` after which it begins.
+    pub after: i64,
+    /// The most events it takes.
+    pub limit: i64,
+    pub days: Days,
+}
+
+/// The days in whose bodies a claim looks first: half a day before and after a time. Events of other times are found too, by
+/// one more statement, so that the default, long ago, is no mistake.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Days {
+    around: Timestamp,
+}
+
+impl Days {
+    const HALF: SignedDuration = SignedDuration::from_hours(12);
+
+    /// Those around a time.
+    #[must_use]
+    pub const fn around(time: Timestamp) -> Self {
+        Self { around: time }
+    }
+
+    fn bounds(self) -> (Timestamp, Timestamp) {
+        let bound = |time: Result<Timestamp, _>| time.unwrap_or(self.around);
+        (
+            bound(self.around.checked_sub(Self::HALF)),
+            bound(self.around.checked_add(Self::HALF)),
+        )
+    }
+}
+
+/// Claimed events whose bodies lie outside the days of the claim.
+struct Elsewhere {
+    seqs: Vec<i64>,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Elsewhere {
+    fn of(events: &[ClaimedEvent], days: Days) -> Option<Self> {
+        let (from, to) = days.bounds();
+        let outside = || events.iter().filter(|e| e.created_at < from || e.created_at > to);
+        Some(Self {
+            seqs: outside().map(|event| event.seq).collect(),
+            first: outside().map(|event| event.created_at).min()?,
+            last: outside().map(|event| event.created_at).max()?,
+        })
+    }
+}
 
 /// An event taken off the queue by this transaction.
 #[derive(Debug)]
@@ -101,18 +155,22 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Claims up to `limit` due events with a `seq` above `after`, in `seq` order.
+    /// Claims due events in `seq` order, with their bodies.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn begin(
-        db: &Db,
-        after: i64,
-        limit: i64,
-    ) -> Result<(Self, Vec<ClaimedEvent>), StoreError> {
+    pub async fn begin(db: &Db, look: Look) -> Result<(Self, Vec<ClaimedEvent>), StoreError> {
         let mut session = db.session().await?;
-        let rows = session.begin_with(&EVENTS_CLAIM, &[&after, &limit]).await?;
-        Ok((Self { session }, claimed(&rows)))
+        let (first, last) = look.days.bounds();
+        let rows =
+            session.begin_with(&EVENTS_CLAIM, &[&look.after, &look.limit, &first, &last]).await?;
+        let mut events = claimed(&rows);
+        let elsewhere = Elsewhere::of(&events, look.days);
+        if let Some(Elsewhere { seqs, first, last }) = elsewhere {
+            let rows = session.run(&EVENTS_BODIES, &[&seqs, &first, &last]).await?;
+            embody(&mut events, &rows);
+        }
+        Ok((Self { session }, events))
     }
 
     /// The enabled endpoints of a tenant and their version, as this transaction sees them now.
@@ -265,28 +323,37 @@ pub async fn fail(db: &Db, seq: i64, reason: &str, error: &str) -> Result<(), St
     db.session().await?.query(&EVENTS_FAIL, &[&[seq].as_slice(), &reason, &error]).await.map(drop)
 }
 
-/// Puts the claim's three kinds of row together: claimed events, their bodies, and the routing versions of their tenants.
+/// The claimed events, with what came of their bodies in the same rows.
 fn claimed(rows: &[Row]) -> Vec<ClaimedEvent> {
     let mut claimed = Vec::with_capacity(rows.len() / 2);
-    let mut bodies: HashMap<i64, EventBody> = HashMap::with_capacity(rows.len() / 2);
+    for row in rows {
+        let (seq, created_at): (Option<i64>, Option<Timestamp>) = (row.get(0), row.get(1));
+        if let (Some(seq), Some(created_at)) = (seq, created_at) {
+            claimed.push(ClaimedEvent { seq, created_at, attempts: row.get(2), body: None });
+        }
+    }
+    embody(&mut claimed, rows);
+    claimed
+}
+
+/// Gives the events their bodies, and those their tenants' routing versions: the other two kinds of row.
+fn embody(events: &mut [ClaimedEvent], rows: &[Row]) {
+    let mut bodies: HashMap<i64, EventBody> = HashMap::with_capacity(events.len());
     let mut versions: HashMap<&str, i64> = HashMap::new();
     for row in rows {
         let (seq, created_at): (Option<i64>, Option<Timestamp>) = (row.get(0), row.get(1));
-        match (seq, created_at) {
-            (Some(seq), Some(created_at)) => {
-                claimed.push(ClaimedEvent { seq, created_at, attempts: row.get(2), body: None });
-            }
-            (Some(seq), None) => drop(bodies.insert(seq, body(row))),
-            (None, _) => drop(versions.insert(row.get(3), row.get(12))),
+        match seq {
+            Some(seq) if created_at.is_none() => drop(bodies.insert(seq, body(row))),
+            Some(_) => {}
+            None => drop(versions.insert(row.get(3), row.get(12))),
         }
     }
-    for event in &mut claimed {
+    for event in events.iter_mut().filter(|event| event.body.is_none()) {
         event.body = bodies.remove(&event.seq);
         if let Some(body) = &mut event.body {
             body.routing_version = versions.get(body.tenant_id.as_str()).copied().unwrap_or(0);
         }
     }
-    claimed
 }
 
 /// A body without its tenant's routing version.

@@ -94,7 +94,8 @@ statements! {
     ENDPOINTS_ROUTES = "endpoints/routes" (TEXT);
     ENDPOINTS_VERSIONS = "endpoints/versions" (TEXT_ARRAY);
     EVENTS_ANY_DUE = "events/any_due" ();
-    EVENTS_CLAIM = "events/claim" (INT8, INT8);
+    EVENTS_BODIES = "events/bodies" (INT8_ARRAY, TIMESTAMPTZ, TIMESTAMPTZ);
+    EVENTS_CLAIM = "events/claim" (INT8, INT8, TIMESTAMPTZ, TIMESTAMPTZ);
     EVENTS_DONE = "events/done" (INT8_ARRAY);
     EVENTS_FAIL = "events/fail" (INT8_ARRAY, TEXT, TEXT);
     EVENTS_POSTPONE = "events/postpone" (INT8, INT4, TEXT);

@@ -15,6 +15,7 @@ async fn die_at_work(stage: &Stage, options: FanOutOptions) {
     let mut worker = JoinSet::new();
     worker.spawn(async move { fan_out.drain().await.unwrap() });
     assert!(worker.join_next().await.unwrap().unwrap_err().is_panic());
+    stage.wait_for_locks().await;
 }
 
 #[tokio::test]

@@ -62,6 +62,12 @@ impl Stage {
         FanOut::new(self.pool(), Arc::new(lanes), options, Metrics::new())
     }
 
+    /// Waits until nobody holds a pending event any more: a session that is dropped keeps its locks until its server process ends.
+    pub(crate) async fn wait_for_locks(&self) {
+        let all = "SELECT FROM postrider.webhook_events_pending FOR UPDATE";
+        self.client.execute(all, &[]).await.unwrap();
+    }
+
     /// An endpoint of the tenant for these types of events.
     pub(crate) async fn endpoint(&self, types: &[&str]) -> EndpointId {
         let id = EndpointId(Uuid::now_v7());

@@ -30,6 +30,7 @@ const HOT: &[&str] = &[
     "endpoints/routes",
     "endpoints/versions",
     "events/any_due",
+    "events/bodies",
     "events/claim",
     "events/done",
     "events/fail",
