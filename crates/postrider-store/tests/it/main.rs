@@ -5,3 +5,4 @@ mod connecting;
 mod migrating;
 mod plans;
 mod schema;
+mod sealing;
