@@ -1,6 +1,6 @@
-//! The ids that Postrider itself makes: endpoints (`whk_…`) and deliveries (`whd_…`).
+//! The ids that Postrider itself makes: endpoints (`whk_…`), deliveries (`whd_…`) and batches of them (`btc_…`).
 //!
-//! Both are UUIDs in the database and prefixed hex everywhere a person or a program outside can see them. Event ids belong
+//! All are UUIDs in the database and prefixed hex everywhere a person or a program outside can see them. Event ids belong
 //! to the producer's contract and live in `postrider-event`.
 
 use std::fmt;
@@ -17,6 +17,10 @@ pub struct EndpointId(pub Uuid);
 /// One event owed to one endpoint; written `whd_` and 32 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(pub Uuid);
+
+/// Several deliveries of one endpoint in one request; written `btc_` and 32 hex digits. Sent as `webhook-id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BatchId(pub Uuid);
 
 /// The text is not the id that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +73,27 @@ impl DeliveryId {
     }
 }
 
+impl BatchId {
+    /// The id of the batch of these deliveries in this order, the same whoever computes it and however often.
+    ///
+    /// A version-8 UUID: the first 48 bits are those of the first delivery's id, its event's time; the others are the head of
+    /// SHA-256 over the number of deliveries, as 32 bits big-endian, and their ids.
+    pub fn derive(deliveries: &[DeliveryId]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(u32::try_from(deliveries.len()).unwrap_or(u32::MAX).to_be_bytes());
+        for delivery in deliveries {
+            hash.update(delivery.0.as_bytes());
+        }
+        let digest = hash.finalize();
+        let mut bytes = [0; 16];
+        if let Some(first) = deliveries.first() {
+            bytes[..6].copy_from_slice(&first.0.as_bytes()[..6]);
+        }
+        bytes[6..].copy_from_slice(&digest[..10]);
+        Self(Uuid::new_v8(bytes))
+    }
+}
+
 /// Display, parsing and serde of a UUID with a prefix. Only the canonical spelling is read, so one id has one text.
 macro_rules! prefixed_id {
     ($id:ident, $kind:literal, $prefix:literal) => {
@@ -111,6 +136,7 @@ macro_rules! prefixed_id {
 
 prefixed_id!(EndpointId, "an endpoint", "whk_");
 prefixed_id!(DeliveryId, "a delivery", "whd_");
+prefixed_id!(BatchId, "a batch", "btc_");
 
 fn canonical_hex(text: &str) -> Option<Uuid> {
     let canonical = text.len() == 32
@@ -180,6 +206,18 @@ mod tests {
         ];
         let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len());
+    }
+
+    #[test]
+    fn a_batch_id_is_a_fixed_function_of_its_members_and_their_order() {
+        let member = |n: u128| DeliveryId(Uuid::from_u128((0x018b_cfe5_687b_u128 << 80) + n));
+        let id = BatchId::derive(&[member(1), member(2)]);
+        // Computed apart from this code: receivers have seen it, so it may never change.
+        assert_eq!(id.to_string(), "btc_018bcfe5687b82fb8a0b6f87519f3a38");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for other in [vec![member(2), member(1)], vec![member(1)], vec![member(1), member(3)]] {
+            assert_ne!(BatchId::derive(&other), id, "{other:?}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 pub mod address;
 pub mod answer;
 pub mod auth;
+pub mod batch;
 pub mod filter;
 pub mod format;
 pub mod headers;

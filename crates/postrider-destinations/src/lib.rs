@@ -23,5 +23,7 @@ pub use dns::Dns;
 pub use identity::{EndpointTls, IdentityError};
 pub use oauth::TokenSource;
 pub use proxy::{EgressProxy, ProxyError};
-pub use request::{Capture, EndpointTarget, OutgoingRequest, Webhook, webhook_request};
+pub use request::{
+    Batch, Capture, EndpointTarget, OutgoingRequest, Webhook, batch_request, webhook_request,
+};
 pub use tls::TlsError;

@@ -40,6 +40,8 @@ pub enum Capture {
     Everything,
     /// Every answer, with more of its body than of any other: it is for us, and recorded nowhere.
     Ours,
+    /// Every answer, with as much of its body as can say what became of each event of a batch.
+    Outcomes,
 }
 
 impl Capture {
@@ -47,7 +49,7 @@ impl Capture {
     pub(crate) fn limit(self) -> usize {
         match self {
             Self::Failures | Self::Everything => BODY_LIMIT,
-            Self::Ours => 64 * 1024,
+            Self::Ours | Self::Outcomes => 64 * 1024,
         }
     }
 }
@@ -79,6 +81,20 @@ pub struct Webhook<'a> {
     pub traceparent: Option<&'a str>,
     /// The stored envelope; the request's body is rendered from it.
     pub envelope: Bytes,
+}
+
+/// What one attempt of a batch is about.
+#[derive(Clone, Debug)]
+pub struct Batch<'a> {
+    /// `webhook-id`: the batch's id, the same on every attempt.
+    pub id: &'a str,
+    /// `webhook-timestamp`: of this attempt, in Unix seconds, by the database's clock.
+    pub timestamp: i64,
+    /// `webhook-attempt`, counted from 1.
+    pub attempt: u16,
+    pub content_type: &'static str,
+    /// The body as it is sent.
+    pub body: Bytes,
 }
 
 /// A request that is ready to be sent by POST.
@@ -196,10 +212,40 @@ pub fn webhook_request(
     signer: &Signer,
     webhook: Webhook<'_>,
 ) -> Result<OutgoingRequest, ErrorClass> {
-    let unsendable = |_| ErrorClass::Internal;
-    let id = HeaderValue::from_str(webhook.event_id).map_err(unsendable)?;
-    let body = target.body(&webhook.envelope)?;
-    let signature = signer.sign(webhook.event_id, webhook.timestamp, &body);
+    let batch = Batch {
+        id: webhook.event_id,
+        timestamp: webhook.timestamp,
+        attempt: webhook.attempt,
+        content_type: target.format.content_type(),
+        body: target.body(&webhook.envelope)?,
+    };
+    let mut request = signed(target, signer, batch)?;
+    // A trace that is no header value is dropped: it only helps to find things.
+    if let Some(Ok(traceparent)) = webhook.traceparent.map(HeaderValue::from_str) {
+        request.headers.insert(TRACEPARENT.clone(), traceparent);
+    }
+    Ok(request)
+}
+
+/// Writes and signs one attempt's request of a batch. Its events come from several traces, so it belongs to none.
+pub fn batch_request(
+    target: &EndpointTarget,
+    signer: &Signer,
+    batch: Batch<'_>,
+) -> Result<OutgoingRequest, ErrorClass> {
+    let request = signed(target, signer, batch)?;
+    Ok(OutgoingRequest { capture: Capture::Outcomes, ..request })
+}
+
+/// A signed request with this body.
+fn signed(
+    target: &EndpointTarget,
+    signer: &Signer,
+    what: Batch<'_>,
+) -> Result<OutgoingRequest, ErrorClass> {
+    let id = HeaderValue::from_str(what.id).map_err(|_| ErrorClass::Internal)?;
+    let body = what.body;
+    let signature = signer.sign(what.id, what.timestamp, &body);
 
     // The endpoint's own headers first: should one ever bear a name of ours, ours replaces it.
     let mut headers = HeaderMap::with_capacity(target.custom.len() + OWN_HEADERS);
@@ -209,20 +255,16 @@ pub fn webhook_request(
     if let Some(authorization) = &target.authorization {
         headers.insert(AUTHORIZATION, authorization.clone());
     }
-    headers.extend(signer.profile_headers(webhook.timestamp, &body));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(target.format.content_type()));
+    headers.extend(signer.profile_headers(what.timestamp, &body));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(what.content_type));
     headers.insert(WEBHOOK_ID.clone(), id);
-    headers.insert(WEBHOOK_TIMESTAMP.clone(), HeaderValue::from(webhook.timestamp));
+    headers.insert(WEBHOOK_TIMESTAMP.clone(), HeaderValue::from(what.timestamp));
     // Empty where every secret is opaque: then a profile signs alone.
     if !signature.is_empty() {
         let signature = HeaderValue::try_from(signature).map_err(|_| ErrorClass::Internal)?;
         headers.insert(WEBHOOK_SIGNATURE.clone(), signature);
     }
-    headers.insert(WEBHOOK_ATTEMPT.clone(), HeaderValue::from(webhook.attempt));
-    // A trace that is no header value is dropped: it only helps to find things.
-    if let Some(Ok(traceparent)) = webhook.traceparent.map(HeaderValue::from_str) {
-        headers.insert(TRACEPARENT.clone(), traceparent);
-    }
+    headers.insert(WEBHOOK_ATTEMPT.clone(), HeaderValue::from(what.attempt));
     Ok(OutgoingRequest {
         uri: target.uri.clone(),
         headers,

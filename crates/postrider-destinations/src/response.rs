@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use http_body_util::BodyExt;
 use hyper::body::Body;
-use postrider_core::answer::BODY_LIMIT;
 use postrider_core::status::ErrorClass;
 use tokio::time::Sleep;
 
@@ -67,7 +66,7 @@ pub(crate) async fn read_body<B>(mut body: B, mut deadline: Pin<&mut Sleep>, kee
 where
     B: Body<Data = Bytes, Error: Error + 'static> + Unpin,
 {
-    let keep = keep.min(BODY_LIMIT);
+    let keep = keep.min(DRAIN_LIMIT);
     let mut kept = Vec::new();
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     // What will be cut anyway is not drained: the part to keep is all there is to gain.
@@ -111,6 +110,7 @@ mod tests {
     use http::HeaderValue;
     use http_body_util::{Full, StreamBody};
     use hyper::body::Frame;
+    use postrider_core::answer::BODY_LIMIT;
     use tokio::time::sleep;
 
     use super::*;
@@ -151,6 +151,7 @@ mod tests {
         assert_eq!(read(Full::new(Bytes::from(vec![1; 10])), BODY_LIMIT).await, (10, None));
         assert_eq!(kept(Full::new(Bytes::from(vec![1; 50_000])), BODY_LIMIT).await, BODY_LIMIT);
         assert_eq!(kept(Full::new(Bytes::from(vec![1; 50_000])), 0).await, 0);
+        assert_eq!(kept(Full::new(Bytes::from(vec![1; 50_000])), usize::MAX).await, 50_000);
     }
 
     #[tokio::test]
