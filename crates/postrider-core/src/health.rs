@@ -11,6 +11,9 @@ use crate::answer::Answer;
 use crate::retry::pauses_endpoint;
 use crate::status::ErrorClass;
 
+/// How long an endpoint is left alone after our egress proxy failed on the way to it.
+pub const PROXY_WAIT: Duration = Duration::from_secs(3);
+
 /// What attempts mean for an endpoint's health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HealthPolicy {
@@ -121,6 +124,9 @@ pub enum Finding {
     Failed,
     /// It answers, and asks to be left alone for this long.
     Paused(Duration),
+    /// Our own egress proxy failed, so nothing reached it and nothing will for a while: it is tried again after this long, and no
+    /// attempt is counted.
+    Unasked(Duration),
     /// The receiver was not asked, or the fault is ours.
     Nothing,
 }
@@ -132,6 +138,7 @@ pub fn finding(answer: &Answer, now: Timestamp, ceiling: Duration) -> Finding {
     }
     match answer.error {
         Some(ErrorClass::BlockedAddress | ErrorClass::InvalidUrl) => Finding::Nothing,
+        Some(ErrorClass::Proxy) => Finding::Unasked(PROXY_WAIT),
         Some(class) if class.is_ours() => Finding::Nothing,
         _ => pauses_endpoint(answer, now, ceiling).map_or(Finding::Failed, Finding::Paused),
     }

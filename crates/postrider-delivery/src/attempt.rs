@@ -15,6 +15,7 @@ use postrider_store::clock::DbClock;
 use postrider_store::deliveries::{AttemptRecord, Close, EventPayload, LeasedDelivery, Reschedule};
 use tracing::{debug, info, warn};
 
+use crate::proxy::ProxyTrouble;
 use crate::recorder::{Next, Outcome};
 use crate::target::Target;
 
@@ -25,6 +26,7 @@ pub(crate) struct Sender {
     pub(crate) metrics: Metrics,
     /// The longest wait that `Retry-After` can cause.
     pub(crate) retry_after_ceiling: Duration,
+    pub(crate) proxy: ProxyTrouble,
 }
 
 /// What an attempt led to: for the delivery, and for its endpoint.
@@ -49,6 +51,14 @@ impl Sender {
         let number = delivery.attempts.saturating_add(1);
         let answer = self.send(event, target, number, started_at.as_second()).await;
         let (now, ceiling) = (self.clock.now(), self.retry_after_ceiling);
+        let finding = finding(&answer, now, ceiling);
+        if let Finding::Unasked(after) = finding
+            && !is_trial(delivery)
+        {
+            self.proxy.note(&self.metrics);
+            let outcome = unasked(delivery, &answer, after);
+            return Attempted { outcome, finding, disable: None };
+        }
         let verdict = decide(&target.schedule, number, delivery.id, &answer, now, ceiling);
         Attempted {
             finding: finding(&answer, now, ceiling),
@@ -193,6 +203,23 @@ pub(crate) fn is_trial(delivery: &LeasedDelivery) -> bool {
 
 fn disable_reason(answer: &Answer) -> &'static str {
     if answer.status == Some(410) { "gone (410)" } else { "asked for by its receiver" }
+}
+
+/// Puts a delivery off that our own proxy kept from its endpoint: no attempt was made, so none is counted or kept.
+fn unasked(delivery: &LeasedDelivery, answer: &Answer, after: Duration) -> Outcome {
+    Outcome {
+        state: Next::Reschedule(Reschedule {
+            id: delivery.id,
+            endpoint: delivery.endpoint,
+            lease_no: delivery.lease_no,
+            attempts: delivery.attempts,
+            after,
+            http_status: None,
+            duration: answer.duration,
+            error: answer.error,
+        }),
+        attempt: None,
+    }
 }
 
 /// Ends a delivery without an attempt.

@@ -21,6 +21,7 @@ use crate::due::{self, Due};
 use crate::health::{self, Reports};
 use crate::lanes::{Inner, Lanes, lock};
 use crate::puller;
+use crate::proxy::ProxyTrouble;
 use crate::recorder::{Recorder, Unwritten};
 use crate::slots::Slots;
 use crate::target::TargetPolicy;
@@ -108,6 +109,7 @@ impl Delivery {
             policy: options.policy,
             slots: Slots::new(options.in_flight, options.retry_in_flight),
             tasks: tasks.clone(),
+                proxy: ProxyTrouble::default(),
             stop: stop.clone(),
             due,
             reports: Reports::new(options.health),

@@ -347,7 +347,9 @@ pub(crate) fn apply(inner: &Arc<Inner>, row: &HealthRow, now: Timestamp) {
                 // A circuit that is open waits for its probe, however late that is.
                 *until > now || row.health.circuit == Circuit::Open
             })
-            .map(from_now),
+            .map(from_now)
+            // It may be well, and our way to it is not.
+            .or_else(|| lane.held_until()),
     };
     match until {
         Some(until) => {

@@ -228,6 +228,18 @@ impl Lane {
     /// Deliveries flow again, slowly at first; false if they did.
     pub(crate) fn let_flow(&self) -> bool {
         let mut state = self.state();
+    /// Its deliveries wait until then for a reason of this worker's own, however well their endpoint is.
+    pub(crate) fn hold(&self, until: Instant) {
+        let mut state = self.state();
+        state.gate = Gate::Shut { until };
+        state.held_until = Some(until);
+    }
+
+    /// Until when this worker holds its deliveries back; `None` if it does not.
+    pub(crate) fn held_until(&self) -> Option<Instant> {
+        self.state().held_until.filter(|until| *until > Instant::now())
+    }
+
         let waited = !matches!(state.gate, Gate::Open);
         if waited {
             state.gate = Gate::Open;

@@ -17,6 +17,7 @@ mod limit;
 mod pace;
 mod puller;
 mod recorder;
+mod proxy;
 mod slots;
 mod target;
 

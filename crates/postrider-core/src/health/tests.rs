@@ -146,7 +146,7 @@ fn an_endpoint_that_failed_once_and_then_had_no_traffic_is_not_disabled() {
 fn a_failure_of_ours_says_nothing_about_the_endpoint() {
     for (class, expected) in [
         (ErrorClass::Internal, Finding::Nothing),
-        (ErrorClass::Proxy, Finding::Nothing),
+        (ErrorClass::Proxy, Finding::Unasked(PROXY_WAIT)),
         (ErrorClass::BlockedAddress, Finding::Nothing),
         (ErrorClass::InvalidUrl, Finding::Nothing),
         (ErrorClass::Connect, Finding::Failed),

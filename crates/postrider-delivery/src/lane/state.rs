@@ -87,6 +87,8 @@ pub(super) struct State {
     /// Its record is not clean, so successes are worth a report.
     pub(super) unwell: bool,
     pub(super) touched: Instant,
+    /// What keeps the gate shut is this worker's own trouble, and lasts until then.
+    pub(super) held_until: Option<Instant>,
 }
 
 impl State {
@@ -116,6 +118,7 @@ impl State {
     }
 
     pub(super) fn depth(&self, depth: Depth) -> usize {
+            held_until: None,
         let most = self.speed.depth(self.slots, depth.floor, depth.lease);
         match &self.limit {
             // No more than can be started within half a lease at that rate.

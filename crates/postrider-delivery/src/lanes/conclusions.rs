@@ -65,6 +65,11 @@ impl Inner {
                 self.let_go(lane);
             }
             Finding::Nothing if probe => {
+            Finding::Unasked(wait) if probe => self.reports.give_back(endpoint, wait),
+            Finding::Unasked(wait) => {
+                lane.hold(now + wait);
+                self.let_go(lane);
+            }
                 self.reports.give_back(endpoint, self.reports.policy.probe_after);
             }
             Finding::Nothing => {}

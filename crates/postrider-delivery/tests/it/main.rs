@@ -7,3 +7,4 @@ mod ordering;
 mod outcomes;
 mod stage;
 mod stopping;
+mod proxy;

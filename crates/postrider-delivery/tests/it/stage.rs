@@ -10,10 +10,11 @@ use postrider_core::ids::EndpointId;
 use postrider_core::seal::KeyRing;
 use postrider_core::signing::Secret;
 use postrider_delivery::{Delivery, DeliveryOptions, Lanes, TargetPolicy};
-use postrider_destinations::{Client, ClientConfig};
+use postrider_destinations::{Client, ClientConfig, EgressProxy};
 use postrider_fanout::{FanOut, FanOutOptions, HandOff, Limits, NoHandOff};
 use postrider_runtime::{Metrics, Stop, Tasks, Wake};
 use postrider_store::clock::DbClock;
+use postrider_store::control::Control;
 use postrider_store::deliveries::LeasedDelivery;
 use postrider_store::{Connect, Db, Mode};
 use postrider_testkit::{Receiver, TestDb};
@@ -36,6 +37,8 @@ pub(crate) struct Worker {
     pub(crate) delivery: Delivery,
     pub(crate) metrics: Metrics,
     pub(crate) stop: Stop,
+    /// What a notification from another worker wakes.
+    pub(crate) endpoints_changed: Wake,
 }
 
 /// What a test changes about a worker.
@@ -47,6 +50,8 @@ pub(crate) struct Knobs {
     pub(crate) lane_bytes: usize,
     pub(crate) in_flight: usize,
     pub(crate) health: HealthPolicy,
+    /// The port of an egress proxy on this machine.
+    pub(crate) proxy: Option<u16>,
 }
 
 impl Default for Knobs {
@@ -58,6 +63,7 @@ impl Default for Knobs {
             lane_bytes: 64 << 20,
             in_flight: 512,
             health: HealthPolicy::default(),
+            proxy: None,
         }
     }
 }
@@ -94,6 +100,12 @@ impl Stage {
             .await
             .unwrap();
         id
+    }
+
+    /// A worker's ears: what the database tells the fleet.
+    pub(crate) async fn control(&self) -> Control {
+        let connect = Connect::parse(self.db.url(), "postrider-test", None).unwrap();
+        Control::open(&connect, &self.pool).await.unwrap().expect("it hears itself")
     }
 
     /// A connection of its own, for what happens beside.
@@ -142,7 +154,7 @@ impl Stage {
     }
 
     pub(crate) async fn worker(&self, knobs: Knobs) -> Worker {
-        let (stop, metrics) = (Stop::new(), Metrics::new());
+        let (stop, metrics, endpoints_changed) = (Stop::new(), Metrics::new(), Wake::new());
         let clock = DbClock::start(&mut self.pool.session().await.unwrap()).await.unwrap();
         let options = DeliveryOptions {
             owner: knobs.owner,
@@ -160,11 +172,12 @@ impl Stage {
             },
             health: knobs.health,
             retry_after_ceiling: postrider_core::retry::RETRY_AFTER_CEILING,
-            endpoints_changed: Wake::new(),
+            endpoints_changed: endpoints_changed.clone(),
             leases_released: Wake::new(),
         };
         let client = Client::new(ClientConfig {
             addresses: AddressPolicy::with_loopback(),
+            proxy: knobs.proxy.map(proxy_at),
             ..ClientConfig::default()
         })
         .unwrap();
@@ -182,7 +195,7 @@ impl Stage {
             },
             metrics.clone(),
         );
-        Worker { fan_out, delivery, metrics, stop }
+        Worker { fan_out, delivery, metrics, stop, endpoints_changed }
     }
 
     /// How many rows a query counts.
@@ -209,6 +222,10 @@ impl Stage {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+}
+
+fn proxy_at(port: u16) -> EgressProxy {
+    EgressProxy::parse(&format!("http://127.0.0.1:{port}")).unwrap()
 }
 
 impl Worker {

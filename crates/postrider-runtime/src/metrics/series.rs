@@ -45,6 +45,8 @@ pub struct Series {
 
     pub(super) attempts: Family<Label, Counter>,
     pub(super) attempt_errors: Family<Label, Counter>,
+    /// Times that our egress proxy did not connect us; no attempt is counted for them.
+    pub proxy_failures: Counter,
     /// Seconds that one attempt took.
     pub attempt_duration: Histogram,
     /// Seconds from an event's creation to its delivery, where the first attempt did it.
@@ -141,6 +143,12 @@ impl Series {
                 "Failed attempts by error class",
                 "class",
                 ERROR_CLASSES,
+            ),
+            proxy_failures: add(
+                r,
+                "proxy_failures",
+                "Times that the egress proxy did not connect us, which are no attempts",
+                Counter::default(),
             ),
             attempt_duration: add(
                 r,
