@@ -61,7 +61,7 @@ impl Sender {
         }
         let verdict = decide(&target.schedule, number, delivery.id, &answer, now, ceiling);
         Attempted {
-            finding: finding(&answer, now, ceiling),
+            finding,
             disable: disables_endpoint(&answer).then(|| disable_reason(&answer)),
             outcome: match is_skipped(delivery, number, verdict, target.on_failure) {
                 true => self.skipped(delivery, answer, started_at),
