@@ -38,6 +38,17 @@ CREATE TABLE postrider.partitions (
     CONSTRAINT partitions_pkey PRIMARY KEY (parent, lo)
 );
 
+CREATE TABLE postrider.tenants (
+    tenant_id text COLLATE "C" NOT NULL,
+    max_in_flight integer,
+    rate_limit integer,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT tenants_max_in_flight CHECK (((max_in_flight >= 1) AND (max_in_flight <= 100000))),
+    CONSTRAINT tenants_pkey PRIMARY KEY (tenant_id),
+    CONSTRAINT tenants_rate_limit CHECK (((rate_limit >= 1) AND (rate_limit <= 1000000))),
+    CONSTRAINT tenants_tenant_id_check CHECK ((tenant_id ~ '^[A-Za-z0-9._:-]{1,128}$'::text))
+);
+
 CREATE TABLE postrider.webhook_attempts (
     delivery_id uuid NOT NULL,
     started_at timestamp with time zone NOT NULL,
@@ -982,6 +993,8 @@ AS $function$
     SELECT postrider.publish_operator_v1(p_tenant, postrider.random_event_id_v1(), p_type,
         (jsonb_build_object('endpoint_id', postrider.endpoint_text_v1(p_endpoint)) || p_data)::json, p_endpoint)
 $function$;
+
+CREATE TRIGGER bump_routing_version AFTER INSERT OR DELETE OR UPDATE ON postrider.tenants FOR EACH ROW EXECUTE FUNCTION postrider.bump_routing_version();
 
 CREATE TRIGGER bump_routing_version AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_egress_rules FOR EACH ROW EXECUTE FUNCTION postrider.bump_routing_version();
 

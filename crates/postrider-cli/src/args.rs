@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     completions, config, deliveries, demo, egress, endpoints, events, failed, keys, migrate, prune,
-    run, sign, sink, switch, verify,
+    run, sign, sink, switch, tenants, verify,
 };
 use crate::config::Flags;
 use crate::exit;
@@ -84,6 +84,9 @@ pub(crate) enum Command {
     /// Where requests of single tenants may go, and what becomes of a URL
     #[command(subcommand)]
     Egress(egress::Command),
+    /// What single tenants may do at once
+    #[command(subcommand)]
+    Tenants(tenants::Command),
     /// The kill switch of publishing
     #[command(subcommand)]
     Switch(switch::Command),
@@ -185,6 +188,9 @@ mod tests {
             "egress clear acme",
             "egress list --tenant acme",
             "egress check https://example.com/h --tenant acme",
+            "tenants limits set acme --max-in-flight 20 --rate-limit none",
+            "tenants limits clear acme",
+            "tenants limits show",
             "switch off --tenant acme --reason x",
             "switch on",
             "switch list",

@@ -16,6 +16,7 @@ pub(crate) mod sign;
 pub(crate) mod sink;
 pub(crate) mod status;
 pub(crate) mod switch;
+pub(crate) mod tenants;
 pub(crate) mod verify;
 mod version;
 
@@ -92,6 +93,7 @@ async fn at_database(context: &Context, database: &Database, command: Command) -
         Command::Deliveries(command) => deliveries::run(context, database, command).await,
         Command::Failed(command) => failed::run(context, database, command).await,
         Command::Egress(command) => egress::run(context, database, command).await,
+        Command::Tenants(command) => tenants::run(context, database, command).await,
         Command::Switch(command) => switch::run(context, database, command).await,
         Command::Keys(command) => keys::run(context, database, command).await,
         Command::Prune(args) => prune::run(context, database, &args).await,

@@ -21,7 +21,9 @@ pub(crate) use hidden::{Hidden, mask_url};
 pub(crate) use keys::KEYS;
 pub(crate) use layers::{Flags, Mistake, Sources};
 pub(crate) use read::{parse_span, span_text};
-pub(crate) use sections::{Admin, Database, Egress, Health, LogFormat, Retention, Role, Worker};
+pub(crate) use sections::{
+    Admin, Database, Egress, Health, Limits, LogFormat, Retention, Role, Worker,
+};
 pub(crate) use settings::Setting;
 
 /// Everything that can be configured, checked.
@@ -30,6 +32,7 @@ pub(crate) struct Config {
     pub database: Database,
     pub worker: Worker,
     pub health: Health,
+    pub limits: Limits,
     pub egress: Egress,
     pub retention: Retention,
     pub admin: Admin,

@@ -20,9 +20,10 @@ use crate::attempt::Sender;
 use crate::due::{self, Due};
 use crate::health::{self, Reports};
 use crate::lanes::{Inner, Lanes, lock};
-use crate::puller;
 use crate::proxy::ProxyTrouble;
+use crate::puller;
 use crate::recorder::{Recorder, Unwritten};
+use crate::shares::{Limits, Rate, Shares};
 use crate::slots::Slots;
 use crate::target::TargetPolicy;
 
@@ -46,6 +47,8 @@ pub struct DeliveryOptions {
     pub in_flight: usize,
     /// Retries in flight at once in this worker, besides.
     pub retry_in_flight: usize,
+    /// What all tenants together may do at once, in the whole fleet.
+    pub limits: Limits,
     pub policy: TargetPolicy,
     /// What attempts mean for an endpoint's health.
     pub health: HealthPolicy,
@@ -105,11 +108,14 @@ impl Delivery {
                 clock,
                 metrics,
                 retry_after_ceiling: options.retry_after_ceiling,
+                proxy: ProxyTrouble::default(),
             },
             policy: options.policy,
             slots: Slots::new(options.in_flight, options.retry_in_flight),
+            shares: Shares::default(),
+            limits: options.limits,
+            rate: options.limits.rate.map(|_| Rate::default()),
             tasks: tasks.clone(),
-                proxy: ProxyTrouble::default(),
             stop: stop.clone(),
             due,
             reports: Reports::new(options.health),
@@ -123,6 +129,7 @@ impl Delivery {
             abandoned: Mutex::new(Vec::new()),
         });
         let inner = lanes.inner();
+        inner.note_workers(1);
         let (tell, unwritten) = oneshot::channel();
         let record = recorder.run(stop.clone());
         let record = async move {

@@ -299,7 +299,7 @@ async fn cancel(db: &Db, endpoint: EndpointId) {
 pub(crate) async fn look(inner: &Arc<Inner>) -> Result<(), StoreError> {
     let rows = endpoint_health::unwell(&inner.db).await?;
     let now = inner.sender.clock.now();
-    note_fleet(inner, workers::delivering(&inner.db).await?.max(1));
+    inner.note_workers(workers::delivering(&inner.db).await?.max(1));
     let circuits = |circuit| rows.iter().filter(|row| row.health.circuit == circuit).count();
     for circuit in [Circuit::Open, Circuit::HalfOpen] {
         inner.sender.metrics.set_circuits(circuit.as_str(), circuits(circuit));
@@ -317,15 +317,6 @@ pub(crate) async fn look(inner: &Arc<Inner>) -> Result<(), StoreError> {
         apply(inner, row, now);
     }
     Ok(())
-}
-
-/// Endpoints' caps and rates are divided among the workers, so all lanes look theirs up again when these change.
-fn note_fleet(inner: &Inner, workers: usize) {
-    if inner.workers.swap(workers, Ordering::Relaxed) != workers {
-        for lane in lock(&inner.lanes).values() {
-            lane.mark_stale();
-        }
-    }
 }
 
 /// Tells the lane whether its deliveries flow; if not, it lets go of what it holds.

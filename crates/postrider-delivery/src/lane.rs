@@ -152,6 +152,9 @@ impl Lane {
     pub(crate) fn open_slots(&self, slots: &Slots) -> Vec<Slot> {
         let mut state = self.state();
         state.held_back = false;
+        if state.first_running + state.retries_running == 0 {
+            state.answered = Instant::now();
+        }
         let mut opened = Vec::new();
         while let Some(slot) = state.next_slot(opened.len(), slots) {
             state.open(slot);
@@ -225,9 +228,6 @@ impl Lane {
         self.state().gate = Gate::Shut { until };
     }
 
-    /// Deliveries flow again, slowly at first; false if they did.
-    pub(crate) fn let_flow(&self) -> bool {
-        let mut state = self.state();
     /// Its deliveries wait until then for a reason of this worker's own, however well their endpoint is.
     pub(crate) fn hold(&self, until: Instant) {
         let mut state = self.state();
@@ -240,6 +240,9 @@ impl Lane {
         self.state().held_until.filter(|until| *until > Instant::now())
     }
 
+    /// Deliveries flow again, slowly at first; false if they did.
+    pub(crate) fn let_flow(&self) -> bool {
+        let mut state = self.state();
         let waited = !matches!(state.gate, Gate::Open);
         if waited {
             state.gate = Gate::Open;
@@ -305,8 +308,11 @@ impl Lane {
         state.failures >= open_after && matches!(state.gate, Gate::Open)
     }
 
-    pub(crate) fn note_attempt(&self, took: Duration) {
-        self.state().speed.note(took);
+    /// An attempt that took so long has ended.
+    pub(crate) fn note_attempt(&self, took: Duration, ended: Instant) {
+        let mut state = self.state();
+        state.speed.note(took);
+        state.answered = ended;
     }
 
     /// The endpoint, unless it has to be looked up (again).
@@ -326,7 +332,8 @@ impl Lane {
     /// Takes the endpoint as it is now, and this worker's part of what it allows.
     pub(crate) fn set_target(&self, target: Arc<Target>, workers: usize) {
         let mut state = self.state();
-        state.slots = limit::in_flight(target.in_flight, workers);
+        let most = target.share.as_ref().map_or(usize::MAX, |share| share.slots());
+        state.slots = limit::in_flight(target.in_flight, workers).min(most);
         let part = target.rate_limit.map(|rate| Part { rate, workers });
         if state.limit.as_ref().map(|limit| limit.part()) != part {
             state.limit = part.map(|part| Arc::new(Limit::new(part)));
@@ -400,7 +407,7 @@ impl Lane {
     pub(crate) fn is_worth_waiting_for(&self, depth: Depth) -> bool {
         let mut state = self.state();
         let fast = state.speed.rate(state.slots).is_none_or(|rate| rate >= WORTH_WAITING_FOR);
-        state.awaited = !state.overflowed && state.is_crowded(depth) && fast;
+        state.awaited = !state.overflowed && state.is_crowded(depth) && fast && !state.is_stuck();
         state.awaited
     }
 }

@@ -3,6 +3,7 @@
 
 mod conclusions;
 mod endpoint;
+mod pressure;
 mod slot;
 
 use std::collections::HashMap;
@@ -22,13 +23,12 @@ use crate::due::Due;
 use crate::health::Reports;
 use crate::lane::{Depth, Lane};
 use crate::recorder::Outcomes;
+use crate::shares::{Limits, Rate, Shares};
 use crate::slots::Slots;
 use crate::target::TargetPolicy;
 
 /// The row's lease ends a little after ours, which is counted from before the statement was sent.
 const AFTER_LEASE: Duration = Duration::from_secs(1);
-/// The longest that fan-out waits for a lane to drain, a batch.
-const PACE: Duration = Duration::from_millis(100);
 
 /// A handle on the lanes. Clones share them.
 #[derive(Clone)]
@@ -44,6 +44,11 @@ pub(crate) struct Inner {
     pub(crate) sender: Sender,
     pub(crate) policy: TargetPolicy,
     pub(crate) slots: Slots,
+    pub(crate) shares: Shares,
+    /// What all tenants together may do at once.
+    pub(crate) limits: Limits,
+    /// This worker's part of the requests a second, if they are limited.
+    pub(crate) rate: Option<Rate>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: Stop,
     pub(crate) due: Due,
@@ -115,20 +120,6 @@ impl Lanes {
         self.0.request_pull(endpoint);
     }
 
-    /// Waits, 100 ms at most, while lanes filled last are crowded but drain quickly.
-    pub async fn pace(&self) {
-        let until = Instant::now() + PACE;
-        let crowded = std::mem::take(&mut *lock(&self.0.crowded));
-        for lane in crowded {
-            // A signal may be left over from an earlier wait that ran out of time.
-            while lane.is_worth_waiting_for(self.0.depth()) {
-                if tokio::time::timeout_at(until.into(), lane.drained.notified()).await.is_err() {
-                    return;
-                }
-            }
-        }
-    }
-
     /// How many deliveries are queued or were given up, and belong to this worker until their leases end.
     #[must_use]
     pub fn held(&self) -> usize {
@@ -153,7 +144,12 @@ impl Lanes {
 impl Inner {
     pub(crate) fn depth(&self) -> Depth {
         let bytes_left = self.byte_budget.saturating_sub(self.bytes.load(Ordering::Relaxed));
-        Depth { floor: self.floor, lease: self.lease, bytes_left }
+        let most = self.rate.as_ref().and_then(|rate| {
+            let lanes = lock(&self.lanes).len();
+            rate.depth(lanes, self.lease)
+        });
+        let most = most.unwrap_or(usize::MAX);
+        Depth { floor: self.floor, lease: self.lease, most, bytes_left }
     }
 
     pub(crate) fn lane(&self, endpoint: EndpointId) -> Arc<Lane> {
@@ -163,6 +159,19 @@ impl Inner {
                 .entry(endpoint)
                 .or_insert_with(|| Arc::new(Lane::new(endpoint, self.policy.in_flight))),
         )
+    }
+
+    /// Takes note of how many workers deliver: what is allowed to the fleet is divided among them.
+    pub(crate) fn note_workers(&self, workers: usize) {
+        self.slots.limit(self.limits.part_in_flight(workers));
+        if let Some(rate) = &self.rate {
+            rate.set(self.limits, workers);
+        }
+        if self.workers.swap(workers, Ordering::Relaxed) != workers {
+            for lane in lock(&self.lanes).values() {
+                lane.mark_stale();
+            }
+        }
     }
 
     /// Asks the puller to lease what is due for this endpoint.

@@ -15,12 +15,15 @@ mod lane;
 mod lanes;
 mod limit;
 mod pace;
+mod proxy;
 mod puller;
 mod recorder;
-mod proxy;
+mod shares;
 mod slots;
 mod target;
+mod turns;
 
 pub use engine::{Delivery, DeliveryOptions, Left};
 pub use lanes::Lanes;
+pub use shares::Limits;
 pub use target::TargetPolicy;

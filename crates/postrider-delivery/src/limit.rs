@@ -1,23 +1,35 @@
-//! How many requests a second an endpoint gets, and how many at once: what its owner allowed, divided among the workers that
+//! How many requests a second an endpoint, a tenant or everybody gets: what was allowed, divided among the workers that
 //! deliver. Each takes an equal part, so that the fleet keeps to the whole without asking anybody before a request.
+//!
+//! What a receiver counts is strict. A worker starts no more in any second than 99 % of its part and a burst of 4 ms' worth (two
+//! at least, from ten a second on), and what it started earlier can come late by no more than what is in flight. So an endpoint
+//! whose cap is below half a hundredth of its rate never sees more than its rate in any one second, and another one sees no more
+//! than 1.004 times that and its cap.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use postrider_runtime::Stop;
 
-/// Requests that may follow each other at once, as a part of a second's: a timer that fires late is made up for, and it never
-/// shows in a count over seconds.
-const BURST_PART: f64 = 0.01;
+use crate::lane::Slot;
+use crate::turns::{Room, Turns, Whose};
+
+/// The part of the rate that is used: the rest is for requests that arrive late.
+const USED_PART: f64 = 0.99;
+/// Requests that may follow each other at once are those of so long a time: timers fire late, and that is made up for.
+const BURST_SECONDS: f64 = 0.004;
 /// From this rate on there are at least two.
 const TWO_FROM: f64 = 10.0;
 
-/// One worker's part of an endpoint's rate.
+/// One worker's part of a rate.
 pub(crate) struct Limit {
     part: Part,
     limiter: DefaultDirectRateLimiter,
     clock: DefaultClock,
+    /// One waits for the next request's time, the others for him, in a fair order.
+    line: Turns,
 }
 
 /// What a limit was made for.
@@ -38,28 +50,43 @@ impl Part {
 
 impl Limit {
     pub(crate) fn new(part: Part) -> Self {
-        let rate = part.rate().max(1e-6);
-        let least = if rate >= TWO_FROM { 2 } else { 1 };
-        let burst = crate::pace::whole(rate * BURST_PART).max(least);
+        let rate = (part.rate() * USED_PART).max(1e-6);
+        let least = if part.rate() >= TWO_FROM { 2 } else { 1 };
+        let burst = crate::pace::whole(rate * BURST_SECONDS).max(least);
         let burst = u32::try_from(burst).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::with_period(Duration::from_secs_f64(1.0 / rate))
             .unwrap_or(Quota::per_second(NonZeroU32::MIN))
             .allow_burst(burst);
         let clock = DefaultClock::default();
-        Self { part, limiter: RateLimiter::direct_with_clock(quota, clock.clone()), clock }
+        let limiter = RateLimiter::direct_with_clock(quota, clock.clone());
+        Self { part, limiter, clock, line: Turns::new(Room::shared(1)) }
     }
 
     pub(crate) fn part(&self) -> Part {
         self.part
     }
 
+    /// Waits for the right to make one request; whether it had to, in which time much may have changed.
+    pub(crate) async fn wait(&self, whose: Whose, slot: Slot, stop: &Stop) -> bool {
+        let turn = self.line.pass(whose, slot).await;
+        let mut waited = turn.was_waited_for();
+        while let Err(wait) = self.take() {
+            waited = true;
+            if stop.soft_requested() {
+                break;
+            }
+            stop.soft_within(wait).await;
+        }
+        waited
+    }
+
     /// Takes the right to make one request now; else how long to wait before asking again.
-    pub(crate) fn take(&self) -> Result<(), Duration> {
+    fn take(&self) -> Result<(), Duration> {
         self.limiter.check().map_err(|not_until| not_until.wait_time_from(self.clock.now()))
     }
 }
 
-/// One worker's part of an endpoint's requests in flight: all parts together are no more than the whole, but each is one at least.
+/// One worker's part of a number of requests in flight: all parts together are no more than the whole, but each is one at least.
 pub(crate) fn in_flight(whole: usize, workers: usize) -> usize {
     (whole / workers.max(1)).max(1)
 }
@@ -70,19 +97,41 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_worker_keeps_to_its_part_of_the_rate() {
-        let limit = Limit::new(Part { rate: 600, workers: 3 });
-        let (started, mut taken) = (Instant::now(), 0_u32);
-        while started.elapsed() < Duration::from_millis(500) {
+    /// When requests start, for so long, if somebody always wants to make one.
+    fn starts(part: Part, long: Duration) -> Vec<Instant> {
+        let limit = Limit::new(part);
+        let (begun, mut starts) = (Instant::now(), Vec::new());
+        while begun.elapsed() < long {
             match limit.take() {
-                Ok(()) => taken += 1,
+                Ok(()) => starts.push(Instant::now()),
                 Err(wait) => std::thread::park_timeout(wait),
             }
         }
-        let most = 200.0 * started.elapsed().as_secs_f64() + 3.0;
-        assert!(f64::from(taken) <= most, "{taken}, where {most} were allowed");
-        assert!(taken >= 50, "{taken} in half a second, at 200 a second");
+        starts
+    }
+
+    /// The most within any time so long.
+    fn fullest(starts: &[Instant], long: Duration) -> usize {
+        let within =
+            |at: &Instant| starts.iter().filter(|s| **s >= *at && **s - *at < long).count();
+        starts.iter().map(within).max().unwrap_or(0)
+    }
+
+    #[test]
+    fn no_second_has_more_than_the_rate() {
+        let starts = starts(Part { rate: 2000, workers: 1 }, Duration::from_millis(1500));
+        let most = fullest(&starts, Duration::from_secs(1));
+        // Ten may have been in flight before, and arrive late.
+        assert!(most + 10 <= 2000, "{most} in the fullest second");
+        assert!(starts.len() >= 1500, "{} in one and a half", starts.len());
+    }
+
+    #[test]
+    fn a_worker_keeps_to_its_part_of_the_rate() {
+        let starts = starts(Part { rate: 600, workers: 3 }, Duration::from_millis(500));
+        let most = fullest(&starts, Duration::from_millis(100));
+        assert!(most <= 22, "{most} in a tenth of a second, at 200 a second");
+        assert!(starts.len() >= 50, "{} in half a second", starts.len());
     }
 
     #[test]

@@ -36,6 +36,11 @@ impl Speed {
         Some(slots_f64(slots) * 1e6 / us.max(1.0))
     }
 
+    /// How long an attempt takes; nothing while that is not known.
+    pub(crate) fn average(&self) -> Duration {
+        Duration::from_secs_f64(self.attempt_us.unwrap_or(0.0) / 1e6)
+    }
+
     /// Whether the endpoint is known to answer quickly.
     pub(crate) fn is_fast(&self) -> bool {
         self.attempt_us.is_some_and(|us| us < FAST_US)

@@ -1,5 +1,6 @@
 //! An endpoint as delivery uses it: parsed, unsealed, ready to sign. Kept by its lane for one routing version.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,9 @@ use postrider_destinations::{Capture, EndpointTarget, EndpointTls, TokenSource};
 use postrider_store::endpoints::{self, EndpointRecord};
 use postrider_store::{Db, StoreError};
 use zeroize::Zeroizing;
+
+use crate::shares::{Limits, Share};
+use crate::turns::Whose;
 
 /// What the operator allows, and the keys that open what is sealed.
 pub struct TargetPolicy {
@@ -47,6 +51,12 @@ pub(crate) struct Target {
     pub(crate) rate_limit: Option<u32>,
     pub(crate) capture: Capture,
     pub(crate) tenant: String,
+    /// Whose turn it is where slots are scarce.
+    pub(crate) whose: Whose,
+    /// What its tenant may do at once, all its endpoints together.
+    pub(crate) tenant_limits: Limits,
+    /// This worker's part of that, if it is limited; found by who looked the endpoint up.
+    pub(crate) share: Option<Arc<Share>>,
     /// From before it was asked for.
     pub(crate) read_at: Instant,
     pub(crate) version: i64,
@@ -155,12 +165,24 @@ fn ready(
         capture,
         read_at,
         tenant: record.tenant_id.clone(),
+        whose: Whose { tenant: hash(&record.tenant_id), endpoint: record.id },
+        tenant_limits: Limits {
+            in_flight: record.tenant_limits.in_flight.and_then(|n| u32::try_from(n).ok()),
+            rate: record.tenant_limits.rate.and_then(|rate| u32::try_from(rate).ok()),
+        },
+        share: None,
         version: record.version,
         valid_until: record
             .secrets_change_in
             .and_then(|left| Duration::try_from(left).ok())
             .map(|left| read_at + left),
     }))
+}
+
+fn hash(tenant: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    tenant.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Where its tokens come from: the one it has if that asks for the same, else a new one. The token's URL is held to all that an

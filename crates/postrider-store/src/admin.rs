@@ -12,6 +12,7 @@ pub mod sealed;
 pub mod secrets;
 pub mod status;
 pub mod switches;
+pub mod tenants;
 
 /// How many rows of its window a listing looks at before it gives up on its filters.
 pub const SCAN_LIMIT: i64 = 500_000;

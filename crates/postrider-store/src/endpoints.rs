@@ -59,6 +59,8 @@ pub struct EndpointRecord {
     pub on_failure: OnFailure,
     /// Its tenant's own rules about where requests may go.
     pub egress: EgressLists,
+    /// What all endpoints of its tenant may do together.
+    pub tenant_limits: TenantLimits,
 }
 
 /// A live secret of an endpoint.
@@ -67,6 +69,15 @@ pub struct SealedSecret {
     /// None where a newer binary stored it, of a kind that this one does not know.
     pub kind: Option<SecretKind>,
     pub sealed: Vec<u8>,
+}
+
+/// A tenant's limits, in the whole fleet; `None`: no limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TenantLimits {
+    /// Requests in flight.
+    pub in_flight: Option<i32>,
+    /// Requests a second.
+    pub rate: Option<i32>,
 }
 
 /// A tenant's egress rules as they are stored; empty where it has none.
@@ -109,6 +120,10 @@ pub async fn by_id(db: &Db, id: EndpointId) -> Result<Option<EndpointRecord>, St
             allow_cidrs: list(row, "egress_allow"),
             deny_cidrs: list(row, "egress_deny"),
             ports: list(row, "egress_ports"),
+        },
+        tenant_limits: TenantLimits {
+            in_flight: row.get("tenant_in_flight"),
+            rate: row.get("tenant_rate"),
         },
     }))
 }

@@ -66,6 +66,8 @@ statements! {
     ADMIN_SWITCHES_CLOSE = "admin_switches/close" (TEXT, TEXT, TEXT);
     ADMIN_SWITCHES_LIST = "admin_switches/list" ();
     ADMIN_SWITCHES_OPEN = "admin_switches/open" (TEXT, TEXT);
+    ADMIN_TENANTS_LIMITS = "admin_tenants/limits" (TEXT);
+    ADMIN_TENANTS_SET_LIMITS = "admin_tenants/set_limits" (TEXT, BOOL, INT4, BOOL, INT4);
     ATTEMPTS_INSERT = "attempts/insert" (UUID_ARRAY, TIMESTAMPTZ_ARRAY, UUID_ARRAY, INT4_ARRAY, INT2_ARRAY, INT2_ARRAY, TEXT_ARRAY, TEXT_ARRAY, INET_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY, TEXT_ARRAY);
     CONTROL_CLOCK = "control/clock" ();
     CONTROL_INSTALLATION = "control/installation" ();

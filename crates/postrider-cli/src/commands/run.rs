@@ -38,6 +38,12 @@ pub(crate) struct Args {
     /// First attempts in flight in this process
     #[arg(long, value_name = "N")]
     in_flight: Option<usize>,
+    /// Requests in flight in the whole installation, divided among its workers
+    #[arg(long, value_name = "N")]
+    limit_in_flight: Option<u32>,
+    /// Requests a second from the whole installation, divided among its workers
+    #[arg(long, value_name = "N")]
+    limit_rate: Option<u32>,
     /// Name shown in status
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -54,6 +60,9 @@ impl Args {
             "--in-flight",
             self.in_flight.map(|number| number.to_string()),
         );
+        let number = |number: Option<u32>| number.map(|number| number.to_string());
+        flags.set("limits.in_flight", "--limit-in-flight", number(self.limit_in_flight));
+        flags.set("limits.rate", "--limit-rate", number(self.limit_rate));
         flags.set("worker.name", "--name", self.name.clone());
         flags
     }

@@ -13,7 +13,7 @@ use postrider_store::{Connect, Mode};
 use super::hidden::Hidden;
 use super::layers::{Flags, Sources};
 use super::read::{Reader, span_text};
-use super::{Admin, Config, Database, Egress, Health, LogFormat, Retention, Role, Worker};
+use super::{Admin, Config, Database, Egress, Health, Limits, LogFormat, Retention, Role, Worker};
 
 /// What must be left of a lease after the longest attempt: to record it, and for clocks that differ.
 const LEASE_SLACK: Duration = Duration::from_secs(10);
@@ -28,6 +28,7 @@ pub(crate) fn build(read: &mut Reader<'_>, sources: &Sources, flags: &Flags) -> 
         database: database(read),
         worker: worker(read),
         health: health(read),
+        limits: limits(read),
         egress: egress(read, flags.dev),
         retention: retention(read),
         admin: admin(read),
@@ -145,6 +146,18 @@ fn health(read: &mut Reader<'_>) -> Health {
         ..standard
     };
     Health { policy, retry_after_ceiling: read.span("health.retry_after_ceiling", SECOND..=DAY) }
+}
+
+fn limits(read: &mut Reader<'_>) -> Limits {
+    let mut limit = |name| {
+        read.parsed(name, |text| {
+            let number: Option<u32> = text.parse().ok();
+            number
+                .filter(|number| (1..=1_000_000).contains(number))
+                .ok_or("must be a whole number from 1 to 1000000".to_owned())
+        })
+    };
+    Limits { in_flight: limit("limits.in_flight"), rate: limit("limits.rate") }
 }
 
 fn roles(read: &mut Reader<'_>) -> Vec<Role> {

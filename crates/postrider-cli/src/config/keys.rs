@@ -111,6 +111,16 @@ pub(crate) const KEYS: &[Key] = &[
         "24h",
         "the longest wait that a receiver can ask for by Retry-After, 1s to 24h",
     ),
+    key(
+        "limits.in_flight",
+        "",
+        "requests in flight in the whole installation, retries among them, divided among its workers, 1 to 1000000; none: no limit",
+    ),
+    key(
+        "limits.rate",
+        "",
+        "requests a second from the whole installation, divided among its workers, 1 to 1000000; none: no limit",
+    ),
     key("egress.allow_http", "false", "whether endpoints may have http:// URLs"),
     key(
         "egress.allow_cidrs",

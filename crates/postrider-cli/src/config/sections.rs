@@ -58,6 +58,15 @@ pub(crate) struct Health {
     pub retry_after_ceiling: Duration,
 }
 
+/// What the whole installation may do at once; `None`: as much as its workers can.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Requests in flight.
+    pub in_flight: Option<u32>,
+    /// Requests a second.
+    pub rate: Option<u32>,
+}
+
 /// Where requests may go.
 #[derive(Debug, Clone)]
 pub(crate) struct Egress {

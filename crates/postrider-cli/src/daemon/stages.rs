@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use postrider_delivery::{Delivery, DeliveryOptions, Lanes, Left, TargetPolicy};
+use postrider_delivery::{Delivery, DeliveryOptions, Lanes, Left, Limits, TargetPolicy};
 use postrider_destinations::{Client, ClientConfig, Dns};
-use postrider_fanout::{FanOut, FanOutOptions, Limits, Wakeup};
+use postrider_fanout::{FanOut, FanOutOptions, Wakeup};
 use postrider_janitor as janitor;
 use postrider_runtime::{Health, Metrics, Stop, Tasks, Wake};
 use postrider_store::clock::DbClock;
@@ -83,7 +83,7 @@ impl Stages {
                 FanOutOptions {
                     owner: who.incarnation,
                     lease: config.worker.lease,
-                    limits: Limits::default(),
+                    limits: postrider_fanout::Limits::default(),
                     after_crash: who.after_crash,
                 },
                 metrics.clone(),
@@ -214,6 +214,10 @@ fn delivery_options(
         lane_bytes: worker.lane_bytes,
         in_flight: worker.in_flight,
         retry_in_flight: worker.retry_in_flight,
+        limits: Limits {
+            in_flight: options.config.limits.in_flight,
+            rate: options.config.limits.rate,
+        },
         policy: TargetPolicy {
             allow_http: options.config.egress.allow_http,
             addresses: options.config.egress.addresses.clone(),

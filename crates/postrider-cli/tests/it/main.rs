@@ -19,3 +19,4 @@ mod run;
 mod signing;
 mod standardwebhooks;
 mod support;
+mod tenants;

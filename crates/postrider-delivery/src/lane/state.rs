@@ -17,6 +17,10 @@ const BYTES_PART: usize = 64;
 /// What an envelope is taken for before any was seen.
 const UNKNOWN_ENVELOPE: f64 = (64 << 10) as f64;
 
+/// A lane whose attempts are under way for so long without an answer is not fast, whatever it was before: its endpoint may have
+/// begun to hang. Besides, twice as long as an attempt takes on average.
+const STUCK_AFTER: Duration = Duration::from_millis(100);
+
 /// Which kind of slot an attempt runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
@@ -29,6 +33,8 @@ pub(crate) enum Slot {
 pub(crate) struct Depth {
     pub(crate) floor: usize,
     pub(crate) lease: Duration,
+    /// What a lane has at most where the requests of all together are limited.
+    pub(crate) most: usize,
     /// Memory that all lanes together have left.
     pub(crate) bytes_left: usize,
 }
@@ -81,14 +87,16 @@ pub(super) struct State {
     /// It would have opened more slots, had the others left more.
     pub(super) held_back: bool,
     pub(super) gate: Gate,
+    /// What keeps the gate shut is this worker's own trouble, and lasts until then.
+    pub(super) held_until: Option<Instant>,
     pub(super) ramp: Option<Ramp>,
     /// Failures since the last success, as far as this worker knows.
     pub(super) failures: u32,
     /// Its record is not clean, so successes are worth a report.
     pub(super) unwell: bool,
     pub(super) touched: Instant,
-    /// What keeps the gate shut is this worker's own trouble, and lasts until then.
-    pub(super) held_until: Option<Instant>,
+    /// When an attempt last came back, or the first of those under way began.
+    pub(super) answered: Instant,
 }
 
 impl State {
@@ -110,16 +118,39 @@ impl State {
             limit: None,
             held_back: false,
             gate: Gate::Open,
+            held_until: None,
             ramp: None,
             failures: 0,
             unwell: false,
             touched: Instant::now(),
+            answered: Instant::now(),
         }
     }
 
+    /// Whether its endpoint is known to answer quickly, and still does.
+    pub(super) fn is_fast(&self) -> bool {
+        self.speed.is_fast() && !self.is_stuck()
+    }
+
+    /// Whether attempts are under way and none comes back.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.running() > 0
+            && self.answered.elapsed() > STUCK_AFTER + self.speed.average().saturating_mul(2)
+    }
+
     pub(super) fn depth(&self, depth: Depth) -> usize {
-            held_until: None,
-        let most = self.speed.depth(self.slots, depth.floor, depth.lease);
+        let share = self.target.as_ref().and_then(|target| target.share.as_ref());
+        let most = match share {
+            None => self.speed.depth(self.slots, depth.floor, depth.lease),
+            Some(share) => {
+                // The tenant's lanes have what it is limited to together: each is counted by the target that it keeps.
+                let lanes = Arc::strong_count(share);
+                let slots = share.slots().div_ceil(lanes).min(self.slots);
+                let most = self.speed.depth(slots, depth.floor, depth.lease);
+                most.min(share.depth(lanes, depth.lease).unwrap_or(usize::MAX))
+            }
+        };
+        let most = most.min(depth.most);
         match &self.limit {
             // No more than can be started within half a lease at that rate.
             Some(limit) => {
@@ -151,7 +182,7 @@ impl State {
             Gate::Probing => return 1_usize.saturating_sub(self.held() + self.running()),
         }
         let free = self.free(depth);
-        if self.speed.is_fast() {
+        if self.is_fast() {
             return free;
         }
         let envelope = self.envelope_bytes.unwrap_or(UNKNOWN_ENVELOPE).max(1.0);
@@ -192,7 +223,7 @@ impl State {
             return None;
         }
         let (mut most, mut most_retries) = (self.slots, self.retry_slots());
-        let fast = self.speed.is_fast();
+        let fast = self.is_fast();
         if !fast {
             most = slots.share(Slot::First, most);
             most_retries = slots.share(Slot::Retry, most_retries);

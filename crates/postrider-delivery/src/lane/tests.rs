@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::*;
 
-const DEPTH: Depth = Depth { floor: 256, lease: Duration::from_secs(60), bytes_left: 64 << 20 };
+const DEPTH: Depth =
+    Depth { floor: 256, lease: Duration::from_secs(60), most: usize::MAX, bytes_left: 64 << 20 };
 
 fn delivery(endpoint: EndpointId, number: u128, attempts: u16) -> LeasedDelivery {
     LeasedDelivery {
@@ -50,7 +51,7 @@ fn play(slots: usize, others: usize, seed: u64) -> usize {
                         seats.extend(lane.open_slots(&pool).into_iter().map(Some));
                     }
                     if dice.roll(50) == 0 {
-                        lane.note_attempt(Duration::from_millis(dice.roll(4000)));
+                        lane.note_attempt(Duration::from_millis(dice.roll(4000)), Instant::now());
                     }
                 } else {
                     assert_eq!(seats.swap_remove(at), None, "it has closed");
@@ -74,7 +75,7 @@ fn play(slots: usize, others: usize, seed: u64) -> usize {
         }
         assert!(lane.queued() == 0 || !seats.is_empty(), "step {step}: nobody works on the queue");
         assert!(seats.len() <= slots, "step {step}: {} of {slots} slots", seats.len());
-        assert_eq!(pool.open(), others + seats.len(), "step {step}");
+        assert_eq!(pool.all_open(), others + seats.len(), "step {step}");
     }
     while let Some(mut seat) = seats.pop() {
         while let Some(next) = lane.next(&mut seat, DEPTH, &pool) {
@@ -100,4 +101,21 @@ fn a_lane_loses_neither_slots_nor_deliveries_and_never_stands_still_with_work() 
         }
     }
     assert!(played > 100_000, "{played}");
+}
+
+#[test]
+fn a_lane_that_was_fast_and_begins_to_hang_takes_only_its_share_of_the_slots_any_more() {
+    let endpoint = EndpointId(Uuid::from_u128(1));
+    let pool = Slots::new(100, 10);
+    let lane = Lane::new(endpoint, 10);
+    let before = Instant::now().checked_sub(Duration::from_secs(1)).expect("a second ago");
+    (0..40).for_each(|_| lane.note_attempt(Duration::from_millis(2), before));
+    (0..75).for_each(|_| pool.opened(Slot::First)); // others
+    lane.fill((0..4).map(|number| delivery(endpoint, number, 0)));
+    assert_eq!(lane.open_slots(&pool).len(), 4, "it is fast");
+    lane.state().answered = before;
+    lane.fill((4..20).map(|number| delivery(endpoint, number, 0)));
+    assert_eq!(lane.open_slots(&pool).len(), 0, "a fifth of the slots is free: two for it");
+    lane.note_attempt(Duration::from_millis(2), Instant::now());
+    assert_eq!(lane.open_slots(&pool).len(), 6, "it answers again");
 }

@@ -52,8 +52,10 @@ impl Inner {
                         warn!(endpoint.id = %lane.endpoint, "attempts to {} end after {longest:?}, before its own time-out: the lease is too short for that", lane.endpoint);
                         target.timeout = longest;
                     }
+                    let workers = self.workers.load(Ordering::Relaxed);
+                    target.share = self.shares.of(&target.tenant, target.tenant_limits, workers);
                     let target = Arc::new(*target);
-                    lane.set_target(Arc::clone(&target), self.workers.load(Ordering::Relaxed));
+                    lane.set_target(Arc::clone(&target), workers);
                     return Some(target);
                 }
                 Ok(Lookup::Gone(reason)) => {
@@ -103,6 +105,7 @@ impl Inner {
             if outcomes.send(end(&hand.delivery)).await.is_ok() {
                 hand.settled = true;
             }
+            hand.settled = sent;
         }
         if lane.is_overflowed() {
             self.request_pull(lane.endpoint);

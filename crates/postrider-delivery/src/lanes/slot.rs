@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::{AFTER_LEASE, Inner, lock};
 use crate::hold::{InHand, Seat};
 use crate::lane::{Lane, Slot};
-use crate::limit::Limit;
+use crate::target::Target;
+use crate::turns::Turn;
 
 /// What recording an outcome may take; an attempt starts only while its lease covers the attempt and this.
 const RECORD_MARGIN: Duration = Duration::from_secs(5);
@@ -20,7 +21,11 @@ impl Inner {
             let target = match self.current(lane) {
                 Some(target) => target,
                 None => match self.look_up(lane, &outcomes).await {
-                    Some(target) => target,
+                    Some(target) => {
+                        // It may be allowed more than before.
+                        self.open_slots(lane);
+                        target
+                    }
                     None if self.stop.soft_requested() => return,
                     None => {
                         lane.close_if_empty(&mut seat.slot, &self.slots);
@@ -39,12 +44,13 @@ impl Inner {
                 self.open_slots(lane);
             }
             let mut hand = InHand::new(self, next.delivery);
-            let limited = match lane.limit() {
-                Some(limit) => self.wait_for_turn(&limit).await,
+            let (_share, limited) = self.wait_for_limits(lane, &target, next.slot).await;
+            let permit = self.slots.permit(target.whose, next.slot).await;
+            let paced = match &self.rate {
+                Some(rate) => rate.wait(target.whose, next.slot, &self.stop).await,
                 None => false,
             };
-            let (_permit, waited) = self.slots.permit(next.slot).await;
-            if waited || limited {
+            if limited || paced || permit.was_waited_for() {
                 if self.stop.soft_requested() {
                     return;
                 }
@@ -66,11 +72,12 @@ impl Inner {
             hand.in_flight(true);
             let started = Instant::now();
             let attempted = self.sender.attempt(&hand.delivery, &target).await;
-            lane.note_attempt(started.elapsed());
+            let ended = Instant::now();
+            lane.note_attempt(ended - started, ended);
             hand.in_flight(false);
             // What ends after its lease is out of date (this process stood still), for the endpoint's health as for the row.
-            if Instant::now() < ends || lane.is_probing() {
-                self.note_health(lane, &hand.delivery, &attempted);
+            if ended < ends || lane.is_probing() {
+                self.note_health(lane, &hand.delivery, attempted.finding, attempted.disable);
             }
             if outcomes.send(attempted.outcome).await.is_err() {
                 return;
@@ -79,16 +86,29 @@ impl Inner {
         }
     }
 
-    /// Waits for the right to make one request; whether it had to, in which time much may have changed.
-    async fn wait_for_turn(&self, limit: &Limit) -> bool {
-        let mut waited = false;
-        while let Err(wait) = limit.take() {
-            waited = true;
-            if self.stop.soft_requested() {
-                break;
-            }
-            self.stop.soft_within(wait).await;
+    /// Waits for what the endpoint and its tenant are limited to: the tenant's place, to be kept during the attempt, and whether
+    /// there was anything to wait for.
+    async fn wait_for_limits<'a>(
+        &self,
+        lane: &Lane,
+        target: &'a Target,
+        slot: Slot,
+    ) -> (Option<Turn<'a>>, bool) {
+        let (limit, share) = (lane.limit(), &target.share);
+        if limit.is_none() && share.is_none() {
+            return (None, false);
         }
-        waited
+        let _aside = self.slots.aside(slot);
+        let mut waited = false;
+        if let Some(limit) = limit {
+            waited = limit.wait(target.whose, slot, &self.stop).await;
+        }
+        match share {
+            Some(share) => {
+                let (turn, passed_late) = share.pass(target.whose, slot, &self.stop).await;
+                (Some(turn), waited || passed_late)
+            }
+            None => (None, waited),
+        }
     }
 }

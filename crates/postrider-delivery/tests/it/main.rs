@@ -3,8 +3,9 @@
 
 mod health;
 mod isolation;
+mod limits;
 mod ordering;
 mod outcomes;
+mod proxy;
 mod stage;
 mod stopping;
-mod proxy;

@@ -9,9 +9,9 @@ use postrider_core::health::HealthPolicy;
 use postrider_core::ids::EndpointId;
 use postrider_core::seal::KeyRing;
 use postrider_core::signing::Secret;
-use postrider_delivery::{Delivery, DeliveryOptions, Lanes, TargetPolicy};
+use postrider_delivery::{Delivery, DeliveryOptions, Lanes, Limits, TargetPolicy};
 use postrider_destinations::{Client, ClientConfig, EgressProxy};
-use postrider_fanout::{FanOut, FanOutOptions, HandOff, Limits, NoHandOff};
+use postrider_fanout::{FanOut, FanOutOptions, HandOff, NoHandOff};
 use postrider_runtime::{Metrics, Stop, Tasks, Wake};
 use postrider_store::clock::DbClock;
 use postrider_store::control::Control;
@@ -49,6 +49,7 @@ pub(crate) struct Knobs {
     pub(crate) timeout: Duration,
     pub(crate) lane_bytes: usize,
     pub(crate) in_flight: usize,
+    pub(crate) limits: Limits,
     pub(crate) health: HealthPolicy,
     /// The port of an egress proxy on this machine.
     pub(crate) proxy: Option<u16>,
@@ -62,6 +63,7 @@ impl Default for Knobs {
             timeout: Duration::from_secs(5),
             lane_bytes: 64 << 20,
             in_flight: 512,
+            limits: Limits::default(),
             health: HealthPolicy::default(),
             proxy: None,
         }
@@ -123,7 +125,7 @@ impl Stage {
         let options = FanOutOptions {
             owner: 99,
             lease: Duration::from_secs(60),
-            limits: Limits::default(),
+            limits: postrider_fanout::Limits::default(),
             after_crash: false,
         };
         let metrics = Metrics::new();
@@ -163,6 +165,7 @@ impl Stage {
             lane_bytes: knobs.lane_bytes,
             in_flight: knobs.in_flight,
             retry_in_flight: 128,
+            limits: knobs.limits,
             policy: TargetPolicy {
                 allow_http: true,
                 addresses: AddressPolicy::with_loopback(),
@@ -190,7 +193,7 @@ impl Stage {
             FanOutOptions {
                 owner: knobs.owner,
                 lease: knobs.lease,
-                limits: Limits::default(),
+                limits: postrider_fanout::Limits::default(),
                 after_crash: false,
             },
             metrics.clone(),

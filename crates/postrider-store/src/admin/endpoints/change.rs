@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use super::bound;
 use crate::admin::secrets;
-use crate::db::{Params, Session};
 use crate::control::ENDPOINTS_CHANNEL;
+use crate::db::{Params, Session};
 use crate::statement::{
     ADMIN_ENDPOINTS_DELETE, ADMIN_ENDPOINTS_INSERT, ADMIN_ENDPOINTS_ORDER,
     ADMIN_ENDPOINTS_SET_ENABLED, ADMIN_ENDPOINTS_SET_RATE_LIMIT, ADMIN_ENDPOINTS_SETTINGS,
@@ -310,6 +310,10 @@ pub async fn cancel_deliveries(db: &Db, id: EndpointId, reason: &str) -> Result<
         let cancelled = endpoints::cancel_deliveries(db, id, reason, CANCEL_CHUNK).await?;
         total += cancelled;
         if cancelled < CANCEL_CHUNK.unsigned_abs() {
+            if total > 0 {
+                // It may be enabled again by now, and what came since had to wait for those that were before it.
+                db.session().await?.query(&CONTROL_NOTIFY, &[&ENDPOINTS_CHANNEL, &""]).await?;
+            }
             return Ok(total);
         }
         tokio::time::sleep(CANCEL_PAUSE).await;
@@ -337,10 +341,6 @@ impl EndpointChange {
 }
 
 impl RequestSettings {
-            if total > 0 {
-                // It may be enabled again by now, and what came since had to wait for those that were before it.
-                db.session().await?.query(&CONTROL_NOTIFY, &[&ENDPOINTS_CHANNEL, &""]).await?;
-            }
     /// Whether nothing changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -360,7 +360,7 @@ impl<T> Change<T> {
     }
 
     /// Whether something changes, and to what.
-    fn parts(self) -> (bool, Option<T>) {
+    pub(in crate::admin) fn parts(self) -> (bool, Option<T>) {
         match self {
             Self::Keep => (false, None),
             Self::Clear => (true, None),
