@@ -24,6 +24,12 @@ pub use profile::{MAX_PROFILES, Profile, ProfileKind};
 pub use secret::{PREFIX, SECRET_BYTES, Secret, SecretError};
 pub use verify::{VerifyError, verify};
 
+/// Whether requests go without any signature under secrets of these kinds: an opaque one signs nothing but profiles, and there
+/// are none.
+pub fn is_unsigned(kinds: impl IntoIterator<Item = SecretKind>, profiles: &[Profile]) -> bool {
+    profiles.is_empty() && kinds.into_iter().all(|kind| kind == SecretKind::Opaque)
+}
+
 /// `v1,` and the base64 text of 32 bytes; `v1a` takes somewhat more.
 const SIGNATURE_LENGTH: usize = 3 + 44;
 

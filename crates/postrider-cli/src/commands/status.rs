@@ -35,14 +35,15 @@ pub(crate) async fn run(context: &Context, database: &Database) -> Ended {
 
 async fn ask(database: &Database) -> Result<Screen, Failure> {
     let db = &database.db;
+    let (unwell, now) = (endpoint_health::unwell(db).await?, status::clock(db).await?);
     Ok(Screen {
         backlog: status::backlog(db).await?,
-        lag: status::due_lag(db).await?,
+        lag: status::due_lag(db, &unwell, now).await?,
         workers: status::workers(db).await?,
         closed: switches::list(db).await?,
         partitions: status::partitions(db).await?,
-        unwell: endpoint_health::unwell(db).await?,
-        now: status::clock(db).await?,
+        unwell,
+        now,
     })
 }
 
@@ -69,6 +70,10 @@ fn text(screen: &Screen, target: &str) -> String {
             span(lag.oldest.as_secs())
         ),
     };
+    let waiting = match lag.waiting {
+        0 => String::new(),
+        n => format!("; those of {n} wait until their endpoint is well"),
+    };
     let failed = match (backlog.failed_events, backlog.publish_failures) {
         (0, 0) => "none".to_owned(),
         (events, publishes) => format!(
@@ -85,7 +90,7 @@ fn text(screen: &Screen, target: &str) -> String {
     let head = pairs([
         ("database", format!("{target}, schema {}", migrations::wanted())),
         ("events", events),
-        ("deliveries", format!("{} open; {due}", capped(backlog.open_deliveries))),
+        ("deliveries", format!("{} open; {due}{waiting}", capped(backlog.open_deliveries))),
         (
             "endpoints",
             format!(
@@ -169,7 +174,7 @@ fn document(screen: &Screen, target: &str) -> Value {
             "failed": backlog.failed_events,
             "publish_failures_last_day": backlog.publish_failures,
         },
-        "deliveries": { "open": backlog.open_deliveries, "due_endpoints": lag.endpoints, "due_lag_seconds": lag.oldest.as_secs_f64() },
+        "deliveries": { "open": backlog.open_deliveries, "due_endpoints": lag.endpoints, "waiting_endpoints": lag.waiting, "due_lag_seconds": lag.oldest.as_secs_f64() },
         "endpoints": { "total": backlog.endpoints, "disabled": backlog.disabled_endpoints, "failing": failing(unwell), "paused": paused(unwell, *now) },
         "switches": closed.iter().map(|switch| json!({
             "scope": switch.scope, "name": switch.name, "reason": switch.reason, "closed_at": switch.closed_at,

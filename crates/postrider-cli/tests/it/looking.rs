@@ -116,6 +116,41 @@ async fn status_counts_what_waits() {
 }
 
 #[tokio::test]
+async fn what_waits_for_its_endpoint_is_not_overdue() {
+    let db = TestDb::new().await;
+    let cli = Cli::at(&db);
+    for _ in 0..3 {
+        owed(&cli).await;
+    }
+    // One fails, one asked for a pause, and one had a pause that is over.
+    db.execute(
+        "INSERT INTO postrider.webhook_endpoint_health (endpoint_id, circuit, next_probe_at, first_failure_at, paused_until)
+         SELECT e.id, CASE n WHEN 1 THEN 'open' ELSE 'closed' END, clock_timestamp(), clock_timestamp(),
+                clock_timestamp() + CASE n WHEN 2 THEN interval '1 hour' WHEN 3 THEN interval '-1 hour' END
+         FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM postrider.webhook_endpoints) e",
+    )
+    .await;
+    let now = cli.run(&["status", "--json"]).await.exits(0).json();
+    let deliveries = &now["deliveries"];
+    assert_eq!(
+        (&deliveries["open"], &deliveries["due_endpoints"]),
+        (&json!(3), &json!(1)),
+        "{now}"
+    );
+    assert_eq!(deliveries["waiting_endpoints"], 2, "{now}");
+    let text = cli.run(&["status"]).await.exits(0).out;
+    assert!(text.contains("1 endpoints have deliveries due"), "{text}");
+    assert!(text.contains("those of 2 wait until their endpoint is well"), "{text}");
+    db.execute(
+        "DELETE FROM postrider.webhook_deliveries_open o USING postrider.webhook_endpoint_health h
+                WHERE h.endpoint_id = o.endpoint_id AND h.paused_until < clock_timestamp()",
+    )
+    .await;
+    let now = cli.run(&["status", "--json"]).await.exits(0).json();
+    assert_eq!(now["deliveries"]["due_lag_seconds"], 0.0, "{now}");
+}
+
+#[tokio::test]
 async fn prune_asks_first_and_counts() {
     let db = TestDb::new().await;
     let cli = Cli::at(&db);

@@ -182,7 +182,7 @@ async fn profiles_sign_side_by_side_with_a_secret_taken_over() {
     cli.run(&[&["endpoints", "add", "https://example.com/h"], &opaque[..]].concat())
         .await
         .exits(2)
-        .says("signing.profile");
+        .says("signing.unsigned");
     let added = add(&cli, &receiver, "/h", &[&opaque[..], &["--sign", sign]].concat()).await;
     assert_eq!(added["secret"], Value::Null);
     publish(&cli, "{}").await;
@@ -205,6 +205,40 @@ async fn profiles_sign_side_by_side_with_a_secret_taken_over() {
     cli.run(&["endpoints", "update", id, "--sign", "none"]).await.exits(0);
     let shown = cli.run(&["endpoints", "show", id, "--json"]).await.exits(0).json();
     assert_eq!(shown["signing"], json!([]));
+}
+
+#[tokio::test]
+async fn no_change_leaves_an_endpoint_without_any_signature() {
+    let (db, receiver) = (TestDb::new().await, Receiver::start().await);
+    let cli = Cli::at(&db);
+    let added = add(&cli, &receiver, "/opaque", &["--secret-kind", "opaque", "--sign", "github"]);
+    let opaque = added.await["id"].as_str().unwrap().to_owned();
+    let none = ["endpoints", "update", &opaque, "--sign", "none"];
+    cli.run(&none).await.exits(2).says("signing.unsigned");
+    cli.run(&["endpoints", "update", &opaque, "--sign", "stripe"]).await.exits(0);
+
+    let standard = add(&cli, &receiver, "/h", &[]).await["id"].as_str().unwrap().to_owned();
+    let rotate = ["endpoints", "secrets", "rotate", &standard, "--kind", "opaque"];
+    cli.run(&rotate).await.exits(2).says("kind").says("signing.unsigned");
+    assert_eq!(secrets(&cli, &standard).await.len(), 1, "nothing was changed");
+    // While the other one stays, it may come beside it, and then that one may not go.
+    cli.run(&[&rotate[..], &["--overlap", "forever"]].concat()).await.exits(0);
+    let first = secrets(&cli, &standard).await[1]["id"].as_str().unwrap().to_owned();
+    let revoke = ["endpoints", "secrets", "revoke", &standard, &first, "--yes"];
+    cli.run(&revoke).await.exits(2).says("signing.unsigned");
+    assert_eq!(secrets(&cli, &standard).await.len(), 2);
+    cli.run(&["endpoints", "update", &standard, "--sign", "github"]).await.exits(0);
+    cli.run(&revoke).await.exits(0);
+    cli.run(&["endpoints", "update", &standard, "--sign", "none"]).await.exits(2);
+
+    // An endpoint from before these rules says so itself.
+    let show = ["endpoints", "show", &standard];
+    assert_eq!(cli.run(&[&show[..], &["--json"]].concat()).await.json()["unsigned"], json!(false));
+    let past = "UPDATE postrider.webhook_endpoints SET signing = '[]'";
+    db.client().await.execute(past, &[]).await.unwrap();
+    assert_eq!(cli.run(&[&show[..], &["--json"]].concat()).await.json()["unsigned"], json!(true));
+    let shown = cli.run(&show).await.exits(0).out;
+    assert!(shown.contains("NO SIGNATURE AT ALL"), "{shown}");
 }
 
 #[tokio::test]

@@ -76,8 +76,14 @@ impl SecretInfo {
     /// The word for its kind.
     #[must_use]
     pub fn kind_name(&self) -> &'static str {
-        SecretKind::of(&self.algorithm, &self.encoding).map_or("unknown", SecretKind::as_str)
+        self.kind().map_or("unknown", SecretKind::as_str)
     }
+    /// Its kind, unless it is of a newer version.
+    #[must_use]
+    pub fn kind(&self) -> Option<SecretKind> {
+        SecretKind::of(&self.algorithm, &self.encoding)
+    }
+
 }
 
 /// One page of endpoints in the order of their creation, of one tenant or of all.

@@ -13,7 +13,7 @@ use super::endpoints::bound;
 use crate::db::{Params, Session};
 use crate::statement::{
     SECRETS_EXPIRE, SECRETS_FORGET, SECRETS_INSERT, SECRETS_LIVE, SECRETS_LOCK,
-    SECRETS_PUBLIC_KEYS, SECRETS_REVOKE,
+    SECRETS_PUBLIC_KEYS, SECRETS_REVOKE, SECRETS_UNSIGNED,
 };
 use crate::{Db, StoreError};
 
@@ -35,6 +35,8 @@ pub enum Rotated {
     },
     /// As many as may be are live already; nothing was changed.
     Full,
+    /// Only opaque secrets would stay, and there is no profile for them to sign; nothing was changed.
+    Unsigned,
     /// There is no such endpoint.
     Gone,
 }
@@ -45,6 +47,8 @@ pub enum Revoked {
     Done,
     /// It is the only live one; nothing was changed.
     Last,
+    /// Only opaque secrets would stay, and there is no profile for them to sign; nothing was changed.
+    Unsigned,
     /// The endpoint has no such secret.
     Gone,
 }
@@ -86,6 +90,10 @@ pub async fn rotate(
         return Ok(Rotated::Full);
     }
     let (secret_id, created_at) = insert(&session, keys, id, secret).await?;
+    if is_unsigned(&session, id).await? {
+        session.rollback().await?;
+        return Ok(Rotated::Unsigned);
+    }
     session.commit().await?;
     Ok(Rotated::Added { id: secret_id, created_at })
 }
@@ -125,8 +133,18 @@ pub async fn revoke(db: &Db, id: EndpointId, secret: Uuid) -> Result<Revoked, St
         session.rollback().await?;
         return Ok(Revoked::Last);
     }
+    if is_unsigned(&session, id).await? {
+        session.rollback().await?;
+        return Ok(Revoked::Unsigned);
+    }
     session.commit().await?;
     Ok(Revoked::Done)
+}
+
+/// Whether requests would sooner or later have no signature, as the open transaction leaves the secrets.
+async fn is_unsigned(session: &Session, id: EndpointId) -> Result<bool, StoreError> {
+    let rows = session.run(&SECRETS_UNSIGNED, &[&id.0]).await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 /// The live public keys of an endpoint, newest first.

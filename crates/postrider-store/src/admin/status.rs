@@ -1,10 +1,14 @@
 //! How the installation stands, on one screen: what waits and since when, who works, what is closed.
 //! Every count stops at a cap, so that asking costs the same whatever the backlog.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use postrider_core::health::Circuit;
+use uuid::Uuid;
 
+use crate::endpoint_health::HealthRow;
 use crate::statement::{
     ADMIN_STATUS_BACKLOG, ADMIN_STATUS_PARTITIONS, ADMIN_STATUS_WORKERS, CONTROL_CLOCK,
     DELIVERIES_DUE,
@@ -37,6 +41,8 @@ pub struct DueLag {
     pub endpoints: usize,
     /// How long the oldest of these has been due.
     pub oldest: Duration,
+    /// Endpoints whose due deliveries are not late: they wait for their endpoint, which is paused or whose circuit is open.
+    pub waiting: usize,
 }
 
 /// A registered worker.
@@ -86,17 +92,33 @@ pub async fn backlog(db: &Db) -> Result<Backlog, StoreError> {
     })
 }
 
-/// How late due deliveries are.
+/// How late due deliveries are at the time `now`, where these endpoints are `unwell`.
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn due_lag(db: &Db) -> Result<DueLag, StoreError> {
-    let rows = db.session().await?.query(&DELIVERIES_DUE, &[]).await?;
-    let late = rows.iter().map(|row| -row.get::<_, f64>(1)).filter(|late| *late > 0.0);
-    Ok(late.fold(DueLag::default(), |lag, late| DueLag {
-        endpoints: lag.endpoints + 1,
-        oldest: lag.oldest.max(seconds(late)),
-    }))
+pub async fn due_lag(db: &Db, unwell: &[HealthRow], now: Timestamp) -> Result<DueLag, StoreError> {
+    let waits: HashSet<Uuid> = unwell
+        .iter()
+        .filter(|row| {
+            let paused = row.health.paused_until.is_some_and(|until| until > now);
+            paused || row.health.circuit != Circuit::Closed
+        })
+        .map(|row| row.endpoint.0)
+        .collect();
+    let mut lag = DueLag::default();
+    for row in db.session().await?.query(&DELIVERIES_DUE, &[]).await? {
+        let late = -row.get::<_, f64>(1);
+        if late <= 0.0 {
+            continue;
+        }
+        if waits.contains(&row.get(0)) {
+            lag.waiting += 1;
+        } else {
+            lag.endpoints += 1;
+            lag.oldest = lag.oldest.max(seconds(late));
+        }
+    }
+    Ok(lag)
 }
 
 /// The fleet.

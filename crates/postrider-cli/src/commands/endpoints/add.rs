@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use postrider_core::headers::CustomHeaders;
 use postrider_core::ids::EndpointId;
-use postrider_core::input::InputError;
-use postrider_core::signing::{Profile, SecretKind, SigningSecret};
+use postrider_core::signing::SecretKind;
 use postrider_event::DEFAULT_TENANT;
 use postrider_store::admin::endpoints::{self, NewEndpoint, Order};
 use serde_json::json;
@@ -51,7 +50,7 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
     let headers = args.fields.headers()?.unwrap_or_default();
     let (secret, brought) = request::secret(args.secret_kind, args.secret_file.as_deref())?;
     let settings = args.request.settings(&egress)?;
-    check_signed(&secret, settings.signing.as_deref().unwrap_or_default())?;
+    request::check_signed(&[secret.kind()], settings.signing.as_deref().unwrap_or_default())?;
     let metadata = args.fields.metadata()?.unwrap_or_else(|| json!({}));
     let schedule = args.fields.retry_schedule()?.flatten();
     let order = args.fields.order(Order::default())?;
@@ -102,20 +101,6 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
     Ok(Exit::Done)
 }
 
-/// Every request has a signature: an opaque secret writes none of its own, and a profile none with a key pair.
-fn check_signed(secret: &SigningSecret, profiles: &[Profile]) -> Result<(), Failure> {
-    if secret.kind() == SecretKind::Opaque && profiles.is_empty() {
-        let detail = "an opaque secret signs profiles only; name one with --sign";
-        return Err(InputError::new("signing", "signing.profile", detail).into());
-    }
-    if !secret.is_symmetric() && !profiles.is_empty() {
-        let detail =
-            "a profile is signed with a standard or an opaque secret; rotate one in beside it";
-        return Err(InputError::new("signing", "signing.secret", detail).into());
-    }
-    Ok(())
-}
-
 /// What is accepted and may still be a mistake.
 async fn warn(
     context: &Context,
@@ -123,8 +108,8 @@ async fn warn(
     new: &NewEndpoint<'_>,
     headers: &CustomHeaders,
 ) -> Result<(), Failure> {
-    for name in fields::undeclared(new.event_types) {
-        context.out.warn(&format!("event type {name} is not declared; check its spelling"));
+    for doubt in fields::doubts(new.event_types) {
+        context.out.warn(&doubt);
     }
     for twin in endpoints::twins(&database.db, new.tenant, new.url, new.id).await? {
         context

@@ -7,7 +7,7 @@ use postrider_store::workers;
 use serde_json::json;
 
 use super::fields::{self, Fields};
-use super::request::RequestFields;
+use super::request::{self, RequestFields};
 use crate::commands::{Ended, egress};
 use crate::config::Egress;
 use crate::context::{Context, Database};
@@ -45,8 +45,12 @@ pub(crate) async fn update(context: &Context, database: &Database, args: &Update
     // The keys are asked for only when there is something to seal.
     let sealing = matches!(change.headers, Change::Set(_)) || change.settings.is_secret();
     let keys = sealing.then(|| context.keys()).transpose()?;
-    for name in args.fields.types.iter().flat_map(|types| fields::undeclared(types)) {
-        context.out.warn(&format!("event type {name} is not declared; check its spelling"));
+    if let Some(profiles) = &change.settings.signing {
+        let secrets = endpoints::secrets(&database.db, endpoint.id).await?;
+        request::check_signed(&request::lasting(&secrets), profiles)?;
+    }
+    for doubt in args.fields.types.iter().flat_map(|types| fields::doubts(types)) {
+        context.out.warn(&doubt);
     }
     if !endpoints::update(&database.db, keys.as_ref(), endpoint.id, change).await? {
         return Err(gone(&args.id));

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use postrider_core::ids::EndpointId;
+use postrider_core::input::InputError;
 use postrider_core::signing::{MAX_LIVE_SECRETS, SecretKind};
 use postrider_store::admin::endpoints;
 use postrider_store::admin::secrets::{self, Overlap, Revoked, Rotated};
@@ -98,6 +100,7 @@ async fn rotate(context: &Context, database: &Database, args: &Rotate) -> Ended 
             )
             .remedy("wait until one has ended, or \"postrider endpoints secrets revoke\" one"));
         }
+        Rotated::Unsigned => return Err(unsigned("kind", endpoint.id)),
         Rotated::Gone => {
             return Err(Failure::new(
                 Exit::Missing,
@@ -146,11 +149,21 @@ async fn revoke(context: &Context, database: &Database, args: &Revoke) -> Ended 
         Revoked::Last => Err(Failure::new(Exit::Failed, "it is the only live secret")
             .why("without one nothing could be signed")
             .remedy(format!("postrider endpoints secrets rotate {} --overlap 0s", endpoint.id))),
+        Revoked::Unsigned => Err(unsigned("secret", endpoint.id)),
         Revoked::Gone => Err(Failure::new(
             Exit::Missing,
             format!("{} has no secret {}", endpoint.id, args.secret),
         )),
     }
+}
+
+/// What is refused because requests would go without any signature, and the field that would bring it about.
+pub(super) fn unsigned(field: &str, endpoint: EndpointId) -> Failure {
+    let detail = "only opaque secrets would be left, which sign profiles and nothing else, and there is no profile: \
+                  its requests would have no signature";
+    Failure::from(InputError::new(field, "signing.unsigned", detail)).remedy(format!(
+        "name a profile with \"postrider endpoints update {endpoint} --sign …\", or give it a standard or ed25519 secret"
+    ))
 }
 
 /// For clap: a length of time, or `forever`.

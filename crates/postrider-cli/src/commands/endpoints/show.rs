@@ -6,13 +6,14 @@ use postrider_core::health::Circuit;
 use postrider_core::ordering::Ordering;
 use postrider_core::retry::Schedule;
 use postrider_core::seal::KeyRing;
-use postrider_core::signing::Profile;
+use postrider_core::signing::{Profile, is_unsigned};
 use postrider_store::admin::endpoints::{self, Endpoint, SecretInfo};
 use postrider_store::admin::status::{self, COUNT_CAP};
 use postrider_store::endpoint_health::{self, HealthRow};
 use serde_json::{Value, json};
 
 use crate::commands::Ended;
+use super::request;
 use crate::commands::status::capped;
 use crate::context::{Context, Database};
 use crate::exit::Exit;
@@ -75,10 +76,11 @@ pub(crate) async fn show(context: &Context, database: &Database, id: &str) -> En
     answer["health"] = health_document(&known);
     answer["secrets"] = secrets.iter().map(secret_document).collect();
     context.out.data(&answer, || {
+    answer["unsigned"] = json!(unsigned(&endpoint, &secrets));
         let or_default = |value: Option<String>| value.unwrap_or_else(|| "default".to_owned());
         let schedule =
             endpoint.retry_schedule_ms.as_deref().map(|waits| wait_texts(waits).join(","));
-        let secrets = secrets.iter().map(|secret| {
+        let listed = secrets.iter().map(|secret| {
             let until =
                 secret.expires_at.map_or(String::new(), |at| format!(", until {}", time(at)));
             format!("{} from {}{until}", secret.kind_name(), time(secret.created_at))
@@ -98,13 +100,13 @@ pub(crate) async fn show(context: &Context, database: &Database, id: &str) -> En
             ("max in flight", or_default(endpoint.max_in_flight.map(|number| number.to_string()))),
             ("order", order(&endpoint)),
             ("format", endpoint.format.clone()),
-            ("signed as well", profiles(&endpoint)),
+            ("signed as well", profiles(&endpoint, &secrets)),
             ("login", endpoint.auth.clone().unwrap_or_else(|| "none".to_owned())),
             ("own TLS identity", endpoint.tls_sealed.is_some().to_string()),
             ("rate limit", endpoint.rate_limit.map_or("none".to_owned(), |n| format!("{n}/s"))),
             ("keeps answers", endpoint.capture_responses.to_string()),
             ("metadata", endpoint.metadata.to_string()),
-            ("secrets", secrets.collect::<Vec<_>>().join("\n")),
+            ("secrets", listed.collect::<Vec<_>>().join("\n")),
             ("owed", format!("{} deliveries", capped(owed))),
             ("created", time(endpoint.created_at)),
             ("updated", time(endpoint.updated_at)),
@@ -121,10 +123,20 @@ pub(super) fn secret_document(secret: &SecretInfo) -> Value {
     })
 }
 
-fn profiles(endpoint: &Endpoint) -> String {
+/// Whether its requests have no signature of any kind, now or when the secrets that have an end have ended.
+fn unsigned(endpoint: &Endpoint, secrets: &[SecretInfo]) -> bool {
+    let profiles = Profile::list_from_json(&endpoint.signing).unwrap_or_default();
+    is_unsigned(request::lasting(secrets), &profiles)
+}
+
+fn profiles(endpoint: &Endpoint, secrets: &[SecretInfo]) -> String {
     let list = Profile::list_from_json(&endpoint.signing).unwrap_or_default();
     let shown =
         list.iter().map(|profile| format!("{} in {}", profile.kind.as_str(), profile.header));
+    if unsigned(endpoint, secrets) {
+        return "no, AND ITS REQUESTS HAVE NO SIGNATURE AT ALL: name a profile with --sign"
+            .to_owned();
+    }
     match shown.collect::<Vec<_>>().join("\n") {
         none if none.is_empty() => "no".to_owned(),
         shown => shown,
