@@ -62,6 +62,7 @@ CREATE TABLE postrider.webhook_attempts (
     response_headers bytea,
     response_body bytea,
     detail text,
+    batch_id uuid,
     CONSTRAINT webhook_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['delivered'::text, 'retry'::text, 'exhausted'::text, 'rejected'::text]))),
     CONSTRAINT webhook_attempts_pkey PRIMARY KEY (delivery_id, attempt, started_at)
 ) PARTITION BY RANGE (started_at);
@@ -85,6 +86,7 @@ CREATE TABLE postrider.webhook_deliveries (
     reason text,
     last_error text,
     order_key text COLLATE "C",
+    batch_id uuid,
     CONSTRAINT webhook_deliveries_open_is_pending CHECK (((open = (status = 'pending'::text)) AND (open = (next_attempt_at IS NOT NULL)))),
     CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id, open),
     CONSTRAINT webhook_deliveries_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'exhausted'::text, 'rejected'::text, 'skipped'::text, 'expired'::text, 'cancelled'::text])))
@@ -109,6 +111,7 @@ CREATE TABLE postrider.webhook_deliveries_closed (
     reason text,
     last_error text,
     order_key text COLLATE "C",
+    batch_id uuid,
     CONSTRAINT webhook_deliveries_closed_pkey PRIMARY KEY (id, open),
     CONSTRAINT webhook_deliveries_open_is_pending CHECK (((open = (status = 'pending'::text)) AND (open = (next_attempt_at IS NOT NULL)))),
     CONSTRAINT webhook_deliveries_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'exhausted'::text, 'rejected'::text, 'skipped'::text, 'expired'::text, 'cancelled'::text])))
@@ -133,10 +136,25 @@ CREATE TABLE postrider.webhook_deliveries_open (
     reason text,
     last_error text,
     order_key text COLLATE "C",
+    batch_id uuid,
     CONSTRAINT webhook_deliveries_open_is_pending CHECK (((open = (status = 'pending'::text)) AND (open = (next_attempt_at IS NOT NULL)))),
     CONSTRAINT webhook_deliveries_open_pkey PRIMARY KEY (id, open),
     CONSTRAINT webhook_deliveries_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'exhausted'::text, 'rejected'::text, 'skipped'::text, 'expired'::text, 'cancelled'::text])))
 ) WITH (fillfactor=90, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=100000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000, autovacuum_vacuum_cost_delay=0, vacuum_truncate=off);
+
+CREATE TABLE postrider.webhook_delivery_batches (
+    id uuid NOT NULL,
+    endpoint_id uuid NOT NULL,
+    members uuid[] NOT NULL,
+    format text NOT NULL,
+    encoding text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT webhook_delivery_batches_encoding_check CHECK ((encoding = ANY (ARRAY['array'::text, 'ndjson'::text]))),
+    CONSTRAINT webhook_delivery_batches_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES postrider.webhook_endpoints(id) ON DELETE CASCADE,
+    CONSTRAINT webhook_delivery_batches_format_check CHECK ((format = ANY (ARRAY['postrider'::text, 'standard'::text, 'cloudevents'::text, 'raw'::text]))),
+    CONSTRAINT webhook_delivery_batches_members_check CHECK (((cardinality(members) >= 1) AND (cardinality(members) <= 500))),
+    CONSTRAINT webhook_delivery_batches_pkey PRIMARY KEY (id)
+) WITH (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, autovacuum_vacuum_cost_delay=0, vacuum_truncate=off);
 
 CREATE TABLE postrider.webhook_egress_rules (
     tenant_id text COLLATE "C" NOT NULL,
@@ -217,8 +235,18 @@ CREATE TABLE postrider.webhook_endpoints (
     tls_sealed bytea,
     ordering text DEFAULT 'none'::text NOT NULL,
     skip_after smallint,
+    batch_max_events smallint,
+    batch_max_wait_ms integer,
+    batch_max_bytes integer,
+    batch_encoding text,
     CONSTRAINT webhook_endpoints_auth_check CHECK ((auth = ANY (ARRAY['basic'::text, 'bearer'::text, 'oauth2'::text]))),
     CONSTRAINT webhook_endpoints_auth_sealed_check CHECK (((auth IS NULL) = (auth_sealed IS NULL))),
+    CONSTRAINT webhook_endpoints_batch CHECK ((num_nulls(batch_max_events, batch_max_wait_ms, batch_max_bytes, batch_encoding) = ANY (ARRAY[0, 4]))),
+    CONSTRAINT webhook_endpoints_batch_encoding CHECK ((batch_encoding = ANY (ARRAY['array'::text, 'ndjson'::text]))),
+    CONSTRAINT webhook_endpoints_batch_max_bytes CHECK (((batch_max_bytes >= 1024) AND (batch_max_bytes <= 4194304))),
+    CONSTRAINT webhook_endpoints_batch_max_events CHECK (((batch_max_events >= 1) AND (batch_max_events <= 500))),
+    CONSTRAINT webhook_endpoints_batch_max_wait CHECK (((batch_max_wait_ms >= 0) AND (batch_max_wait_ms <= 60000))),
+    CONSTRAINT webhook_endpoints_batch_or_order CHECK (((batch_max_events IS NULL) OR (ordering = 'none'::text))),
     CONSTRAINT webhook_endpoints_description_check CHECK ((length(description) <= 200)),
     CONSTRAINT webhook_endpoints_event_types_check CHECK (((cardinality(event_types) >= 1) AND (cardinality(event_types) <= 200))),
     CONSTRAINT webhook_endpoints_format_check CHECK ((format = ANY (ARRAY['postrider'::text, 'standard'::text, 'cloudevents'::text, 'raw'::text]))),
@@ -327,6 +355,10 @@ CREATE TABLE postrider.webhook_workers (
 CREATE INDEX webhook_deliveries_open_due ON postrider.webhook_deliveries_open USING btree (endpoint_id, next_attempt_at);
 
 CREATE INDEX webhook_deliveries_open_order ON postrider.webhook_deliveries_open USING btree (endpoint_id, order_key, event_seq) WHERE (order_key IS NOT NULL);
+
+CREATE INDEX webhook_delivery_batches_created ON postrider.webhook_delivery_batches USING btree (created_at);
+
+CREATE INDEX webhook_delivery_batches_endpoint ON postrider.webhook_delivery_batches USING btree (endpoint_id);
 
 CREATE INDEX webhook_endpoint_health_unwell ON postrider.webhook_endpoint_health USING btree (endpoint_id) WHERE ((first_failure_at IS NOT NULL) OR (paused_until IS NOT NULL));
 

@@ -115,6 +115,7 @@ impl Site {
                 secret: &SigningSecret::generate(SecretKind::Standard, &rand::random()),
                 settings: RequestSettings::default(),
                 order: None,
+                batch: None,
             };
             endpoints::create(&db, &self.keys, &endpoint).await?;
         }

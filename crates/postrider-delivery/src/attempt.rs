@@ -201,7 +201,7 @@ pub(crate) fn is_trial(delivery: &LeasedDelivery) -> bool {
     delivery.event.as_ref().is_some_and(|event| begins(&event.envelope))
 }
 
-fn disable_reason(answer: &Answer) -> &'static str {
+pub(crate) fn disable_reason(answer: &Answer) -> &'static str {
     if answer.status == Some(410) { "gone (410)" } else { "asked for by its receiver" }
 }
 
@@ -287,7 +287,7 @@ fn next(delivery: &LeasedDelivery, number: u16, answer: &Answer, verdict: Verdic
     }
 }
 
-fn header_lines(answer: &Answer) -> Vec<u8> {
+pub(crate) fn header_lines(answer: &Answer) -> Vec<u8> {
     let mut lines = Vec::new();
     for (name, value) in &answer.headers {
         for part in [name.as_bytes(), b": ", value, b"\n"] {

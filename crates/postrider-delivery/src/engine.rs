@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::attempt::Sender;
+use crate::batch::Batching;
 use crate::due::{self, Due};
 use crate::health::{self, Reports};
 use crate::lanes::{Inner, Lanes, lock};
@@ -118,6 +119,7 @@ impl Delivery {
             tasks: tasks.clone(),
             stop: stop.clone(),
             due,
+            batching: Batching::default(),
             reports: Reports::new(options.health),
             workers: AtomicUsize::new(1),
             confirmed: Mutex::new(Instant::now()),

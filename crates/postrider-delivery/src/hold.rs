@@ -61,7 +61,7 @@ impl Drop for InHand<'_> {
         self.inner.count_out(&self.delivery);
         self.in_flight(false);
         if !self.settled {
-            lock(&self.inner.abandoned).push((self.delivery.id, self.delivery.lease_no));
+            lock(&self.inner.abandoned).extend(self.delivery.leases());
         }
     }
 }

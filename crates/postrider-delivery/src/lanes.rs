@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::attempt::Sender;
+use crate::batch::Batching;
 use crate::due::Due;
 use crate::health::Reports;
 use crate::lane::{Depth, Lane};
@@ -52,6 +53,8 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: Stop,
     pub(crate) due: Due,
+    /// The endpoints whose deliveries go in batches.
+    pub(crate) batching: Batching,
     pub(crate) reports: Reports,
     /// From before the last look at which no endpoint in use had changed unnoticed.
     pub(crate) confirmed: Mutex<Instant>,
@@ -219,7 +222,7 @@ impl Inner {
         let mut leases = std::mem::take(&mut *lock(&self.abandoned));
         for delivery in lanes.iter().flat_map(|lane| lane.take_all()) {
             self.count_out(&delivery);
-            leases.push((delivery.id, delivery.lease_no));
+            leases.extend(delivery.leases());
         }
         leases
     }

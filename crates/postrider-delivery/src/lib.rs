@@ -8,6 +8,7 @@
 
 mod attempt;
 mod due;
+mod batch;
 mod engine;
 mod health;
 mod hold;

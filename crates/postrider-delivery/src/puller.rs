@@ -12,16 +12,17 @@ use postrider_store::deliveries::{self, Pulled};
 use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, warn};
 
+use crate::batch;
 use crate::health;
 use crate::lanes::Inner;
 
 /// Pulls at once: enough to keep the lanes full, few enough to leave the database to fan-out and the recorder.
 const AT_ONCE: usize = 3;
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
+pub(crate) const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Before an endpoint is looked at again whose ordered deliveries wait until events before theirs are fanned out.
-const HELD: Duration = Duration::from_millis(100);
+pub(crate) const HELD: Duration = Duration::from_millis(100);
 /// Before an endpoint is looked at again: for rows that somebody else has locked, and for room in memory.
-const SOON: Duration = Duration::from_millis(50);
+pub(crate) const SOON: Duration = Duration::from_millis(50);
 
 /// Answers requests until stopped.
 pub(crate) async fn run(
@@ -48,6 +49,10 @@ pub(crate) async fn run(
         let shut_until = lane.shut_until();
         if let Some(until) = shut_until.filter(|until| *until > Instant::now()) {
             lane.overflow();
+            inner.due.at(endpoint, until);
+            continue;
+        }
+        if let Some(until) = inner.batching.rests(endpoint) {
             inner.due.at(endpoint, until);
             continue;
         }
@@ -98,10 +103,16 @@ async fn ask(inner: &Arc<Inner>, endpoint: EndpointId) -> bool {
 /// One pull. `false`: the database failed.
 async fn pull(inner: &Arc<Inner>, endpoint: EndpointId, wanted: usize) -> bool {
     let lane = inner.lane(endpoint);
+    if inner.batching.knows(endpoint) {
+        return batch::pull(inner, &lane, wanted).await;
+    }
     match deliveries::pull(&inner.db, endpoint, wanted, inner.owner, inner.lease).await {
-        Ok(Pulled { deliveries: pulled, held }) => {
+        Ok(Pulled { deliveries: pulled, held, batching }) => {
             let short = pulled.len() < wanted;
-            if pulled.is_empty() && lane.is_probing() {
+            if batching {
+                // What has no order is still there; the next pull is one of batches.
+                inner.batching.add(endpoint);
+            } else if pulled.is_empty() && lane.is_probing() {
                 inner.reports.give_back(endpoint, Duration::ZERO);
             }
             if held {
@@ -113,7 +124,7 @@ async fn pull(inner: &Arc<Inner>, endpoint: EndpointId, wanted: usize) -> bool {
             if lane.shut_until().is_some() {
                 inner.let_go(&lane);
             }
-            if again {
+            if again || batching {
                 inner.request_pull(endpoint);
             } else if short {
                 arm(inner, endpoint).await;

@@ -62,6 +62,7 @@ struct Match {
     event: usize,
     endpoint: EndpointId,
     ordering: Ordering,
+    batched: bool,
 }
 
 /// What is decided about a claim before anything is written.
@@ -172,6 +173,7 @@ async fn decide(
             event: index,
             endpoint: route.endpoint,
             ordering: route.ordering,
+            batched: route.batched,
         }));
         plan.done.push(event.seq);
     }
@@ -195,8 +197,9 @@ fn reserve<H: HandOff>(events: &[ClaimedEvent], matches: &[Match], lanes: &H) ->
         reservations.push(Reservation {
             endpoint,
             range: start..start + run.len(),
-            // What has an order waits in the database for its turn, which a pull decides; those around it are pulled with it.
-            places: match run.iter().any(|m| order_key(events, m).is_some()) {
+            // What has an order waits in the database for its turn, and what goes in batches for company: a pull decides on both;
+            // those around are pulled with them.
+            places: match run.iter().any(|m| m.batched || order_key(events, m).is_some()) {
                 true => 0,
                 false => lanes.reserve(endpoint, run.len(), bytes),
             },
@@ -234,6 +237,7 @@ fn columns<'a>(
                     ordered: false,
                     event: Some(Arc::clone(payload)),
                     leased_at,
+                    batch: None,
                 });
             }
         }

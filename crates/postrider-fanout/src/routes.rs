@@ -17,11 +17,12 @@ use tracing::warn;
 /// How many tenants are kept; beyond that the cache starts anew, which costs one read a tenant.
 const MAX_TENANTS: usize = 100_000;
 
-/// Where an event may go, and whether in order.
+/// Where an event may go, and whether in order or in batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) endpoint: EndpointId,
     pub(crate) ordering: Ordering,
+    pub(crate) batched: bool,
 }
 
 /// Compiled endpoints by tenant.
@@ -68,7 +69,11 @@ fn compile(read: &TenantRoutes) -> Routes<Route> {
     for route in &read.routes {
         match Subscription::compile(&route.event_types, route.filter.as_ref()) {
             Ok(subscription) => {
-                let known = Route { endpoint: route.endpoint, ordering: route.ordering };
+                let known = Route {
+                    endpoint: route.endpoint,
+                    ordering: route.ordering,
+                    batched: route.batched,
+                };
                 entries.push((known, subscription));
             }
             Err(error) => {

@@ -123,6 +123,7 @@ pub async fn pass(
     days::attempts(&mut round, &listing, cutoff(now, retention.deliveries)).await?;
     rows::ledger(&mut round, cutoff(now, retention.ledger)).await?;
     rows::failures(&mut round, cutoff(now, retention.failures)).await?;
+    rows::batches(&mut round).await?;
     Ok(round.report)
 }
 

@@ -2,7 +2,7 @@
 //! Reads and writes `webhook_deliveries_open`; writes `webhook_deliveries_closed` and `webhook_attempts`.
 //! Every write names the lease it acts under (`lease_owner`, `lease_no`); what a newer lease took over is not touched.
 
-mod record;
+pub(crate) mod record;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use postrider_core::ids::{DeliveryId, EndpointId};
+use postrider_core::ids::{BatchId, DeliveryId, EndpointId};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -44,6 +44,58 @@ pub struct LeasedDelivery {
     pub event: Option<Arc<EventPayload>>,
     /// From before the leasing statement was sent; the lease certainly holds until `leased_at` + lease time.
     pub leased_at: Instant,
+    /// The request carries all of these, of which this is the first; `event` is then the batch as it is sent.
+    pub batch: Option<Arc<LeasedBatch>>,
+}
+
+/// Several deliveries of one endpoint that go in one request. All are leased together.
+#[derive(Debug)]
+pub struct LeasedBatch {
+    pub id: BatchId,
+    /// In the order in which they stand in the body.
+    pub members: Vec<BatchMember>,
+    /// The request's `content-type`.
+    pub content_type: &'static str,
+    /// When the first of them must not be sent any more, and so the batch.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// One delivery of a batch.
+#[derive(Debug, Clone)]
+pub struct BatchMember {
+    pub id: DeliveryId,
+    pub lease_no: i32,
+    /// Attempts made before this lease.
+    pub attempts: u16,
+    pub event_id: String,
+}
+
+impl LeasedDelivery {
+    /// The leases that this holds: its own, or those of all its batch's members.
+    pub fn leases(&self) -> impl Iterator<Item = (DeliveryId, i32)> + '_ {
+        let members = self.batch.as_deref().map_or(&[][..], |batch| &batch.members);
+        let own = self.batch.is_none().then_some((self.id, self.lease_no));
+        own.into_iter().chain(members.iter().map(|member| (member.id, member.lease_no)))
+    }
+
+    /// The same taken apart: each delivery by itself, without its event. For those that end without a request.
+    #[must_use]
+    pub fn singles(&self) -> Vec<Self> {
+        let single = |id, lease_no, attempts| Self {
+            id,
+            lease_no,
+            attempts,
+            event: None,
+            batch: None,
+            ..self.clone()
+        };
+        match &self.batch {
+            None => vec![single(self.id, self.lease_no, self.attempts)],
+            Some(batch) => {
+                batch.members.iter().map(|m| single(m.id, m.lease_no, m.attempts)).collect()
+            }
+        }
+    }
 }
 
 /// What a pull leased.
@@ -53,6 +105,8 @@ pub struct Pulled {
     pub deliveries: Vec<LeasedDelivery>,
     /// Ordered deliveries wait until events before theirs are fanned out.
     pub held: bool,
+    /// What has no order goes in batches, or did: it is for `batches`, and nothing of it was leased.
+    pub batching: bool,
 }
 
 /// Leases due deliveries of one endpoint for `owner`: up to `limit` without order, and the first ones of up to `limit` order keys.
@@ -73,7 +127,8 @@ pub async fn pull(
         .query(&DELIVERIES_PULL, &[&endpoint.0, &limit, &owner, &whole_seconds(lease)])
         .await?;
     let mut events: HashMap<i64, Arc<EventPayload>> = HashMap::with_capacity(rows.len() / 2);
-    let (mut leased, mut held) = (Vec::with_capacity(rows.len() / 2), false);
+    let mut leased = Vec::with_capacity(rows.len() / 2);
+    let (mut held, mut batching) = (false, false);
     for row in &rows {
         let (seq, id): (Option<i64>, Option<Uuid>) = (row.get(0), row.get(1));
         match (seq, id) {
@@ -81,7 +136,11 @@ pub async fn pull(
                 leased.push((seq, id, row.get(2), row.get::<_, i16>(3), row.get(8)));
             }
             (Some(seq), None) => drop(events.insert(seq, Arc::new(payload(row)))),
-            (None, _) => held = true,
+            // Which of the two it is stands where an event says whether it has an order.
+            (None, _) => match row.get(8) {
+                Some(true) => held = true,
+                _ => batching = true,
+            },
         }
     }
     leased.sort_unstable_by_key(|(seq, ..)| *seq);
@@ -94,8 +153,9 @@ pub async fn pull(
             ordered,
             event: events.get(&seq).cloned(),
             leased_at,
+            batch: None,
         };
-    Ok(Pulled { deliveries: leased.into_iter().map(delivery).collect(), held })
+    Ok(Pulled { deliveries: leased.into_iter().map(delivery).collect(), held, batching })
 }
 
 fn payload(row: &Row) -> EventPayload {

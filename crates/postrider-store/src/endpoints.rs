@@ -18,6 +18,8 @@ pub struct Route {
     pub event_types: Vec<String>,
     pub filter: Option<Value>,
     pub ordering: Ordering,
+    /// Its events go in batches, which are formed in the database.
+    pub batched: bool,
 }
 
 /// A tenant's enabled endpoints and the routing version they belong to, read in one snapshot.

@@ -16,8 +16,8 @@ use uuid::Uuid;
 use crate::deliveries::whole_seconds;
 use crate::endpoints::{Route, TenantRoutes};
 use crate::statement::{
-    DELIVERIES_INSERT, DELIVERIES_KEPT, ENDPOINTS_ROUTES, EVENTS_ANY_DUE, EVENTS_BODIES, EVENTS_CLAIM,
-    EVENTS_DONE, EVENTS_FAIL, EVENTS_POSTPONE, EVENTS_TRY,
+    DELIVERIES_INSERT, DELIVERIES_KEPT, ENDPOINTS_ROUTES, EVENTS_ANY_DUE, EVENTS_BODIES,
+    EVENTS_CLAIM, EVENTS_DONE, EVENTS_FAIL, EVENTS_POSTPONE, EVENTS_TRY,
 };
 use crate::{Db, Session, StoreError};
 
@@ -49,10 +49,7 @@ impl Days {
 
     fn bounds(self) -> (Timestamp, Timestamp) {
         let bound = |time: Result<Timestamp, _>| time.unwrap_or(self.around);
-        (
-            bound(self.around.checked_sub(Self::HALF)),
-            bound(self.around.checked_add(Self::HALF)),
-        )
+        (bound(self.around.checked_sub(Self::HALF)), bound(self.around.checked_add(Self::HALF)))
     }
 }
 
@@ -191,6 +188,7 @@ impl Claim {
                         filter: row.get(3),
                         // The table holds no other word.
                         ordering: Ordering::parse(row.get(4)).unwrap_or_default(),
+                        batched: row.get(5),
                     })
                 })
                 .collect(),

@@ -4,6 +4,7 @@
 //! that serves it; `tests/it/plans.rs` holds every hot one to that promise on empty, full and all-done tables.
 
 pub mod admin;
+pub mod batches;
 pub mod clock;
 pub mod connect;
 pub mod control;

@@ -9,8 +9,8 @@ use crate::db::Params;
 use crate::maintenance::Maintenance;
 use crate::partitions::Partition;
 use crate::statement::{
-    RETENTION_BODIES_OWED, RETENTION_COUNT_FAILED, RETENTION_COUNT_LEDGER, RETENTION_COUNT_OPEN,
-    RETENTION_COUNT_PUBLISH_FAILURES, RETENTION_EXPIRE, RETENTION_LEDGER,
+    BATCHES_PRUNE, RETENTION_BODIES_OWED, RETENTION_COUNT_FAILED, RETENTION_COUNT_LEDGER,
+    RETENTION_COUNT_OPEN, RETENTION_COUNT_PUBLISH_FAILURES, RETENTION_EXPIRE, RETENTION_LEDGER,
     RETENTION_LEDGER_LEFTOVERS, RETENTION_LEDGER_REINDEXED, RETENTION_MARK_LEDGER,
     RETENTION_OLDEST_OPEN, RETENTION_PRUNE_FAILED, RETENTION_PRUNE_LEDGER,
     RETENTION_PRUNE_PUBLISH_FAILURES, RETENTION_REINDEX_LEDGER,
@@ -217,6 +217,18 @@ pub async fn count_failures(
         Failures::FanOut => &RETENTION_COUNT_FAILED,
     };
     number(maintenance, statement, &[&cutoff]).await
+}
+
+/// Deletes up to `limit` batches from before `cutoff` of which no member is owed any more; how many.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn prune_batches(
+    maintenance: &mut Maintenance,
+    cutoff: Timestamp,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    number(maintenance, &BATCHES_PRUNE, &[&cutoff, &limit]).await
 }
 
 async fn number(

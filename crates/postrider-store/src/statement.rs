@@ -39,6 +39,7 @@ statements! {
     ADMIN_EGRESS_CLEAR = "admin_egress/clear" (TEXT);
     ADMIN_EGRESS_LIST = "admin_egress/list" (TEXT);
     ADMIN_EGRESS_SET = "admin_egress/set" (TEXT, TEXT_ARRAY, TEXT_ARRAY, INT4_ARRAY);
+    ADMIN_ENDPOINTS_BATCH = "admin_endpoints/batch" (UUID, INT2, INT4, INT4, TEXT);
     ADMIN_ENDPOINTS_DELETE = "admin_endpoints/delete" (UUID);
     ADMIN_ENDPOINTS_FIND = "admin_endpoints/find" (UUID, UUID);
     ADMIN_ENDPOINTS_INSERT = "admin_endpoints/insert" (UUID, TEXT, TEXT, TEXT, TEXT_ARRAY, JSONB, BYTEA, INT4_ARRAY, INT4, INT4, BOOL, BOOL, TEXT, JSONB);
@@ -69,6 +70,15 @@ statements! {
     ADMIN_TENANTS_LIMITS = "admin_tenants/limits" (TEXT);
     ADMIN_TENANTS_SET_LIMITS = "admin_tenants/set_limits" (TEXT, BOOL, INT4, BOOL, INT4);
     ATTEMPTS_INSERT = "attempts/insert" (UUID_ARRAY, TIMESTAMPTZ_ARRAY, UUID_ARRAY, INT4_ARRAY, INT2_ARRAY, INT2_ARRAY, TEXT_ARRAY, TEXT_ARRAY, INET_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY, TEXT_ARRAY);
+    BATCHES_ATTEMPTS = "batches/attempts" (UUID_ARRAY, INT2_ARRAY, INT2_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID, UUID, TIMESTAMPTZ, INT4, INET, BYTEA, BYTEA, TEXT);
+    BATCHES_CLAIM = "batches/claim" (UUID, INT8, INT8);
+    BATCHES_CLOSE = "batches/close" (UUID_ARRAY, INT4_ARRAY, INT2_ARRAY, INT2_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, INT8);
+    BATCHES_FORGET = "batches/forget" (UUID_ARRAY);
+    BATCHES_INSERT = "batches/insert" (UUID_ARRAY, UUID_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID);
+    BATCHES_LEASE = "batches/lease" (UUID_ARRAY, UUID_ARRAY, INT8, INT4);
+    BATCHES_LOOK = "batches/look" (UUID, INT8, INT8);
+    BATCHES_PRUNE = "batches/prune" (TIMESTAMPTZ, INT8);
+    BATCHES_STORED = "batches/stored" (UUID_ARRAY);
     CONTROL_CLOCK = "control/clock" ();
     CONTROL_INSTALLATION = "control/installation" ();
     CONTROL_LOCK_HOLDER = "control/lock_holder" (OID, OID);

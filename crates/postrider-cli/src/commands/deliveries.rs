@@ -139,6 +139,7 @@ async fn show(context: &Context, database: &Database, id: &str) -> Ended {
             ("type", delivery.event_type.clone().unwrap_or_else(none)),
             ("status", status_text(&delivery)),
             ("attempts", delivery.attempts.to_string()),
+            ("sent in", delivery.batch.map_or_else(none, |batch| batch.to_string())),
             ("last answer", answer(&delivery)),
             ("took", delivery.last_duration_ms.map_or_else(none, |ms| format!("{ms} ms"))),
             ("next attempt", when(delivery.next_attempt_at)),
@@ -201,7 +202,7 @@ pub(crate) fn document(delivery: &Delivery) -> Value {
         "reason": delivery.reason, "attempts": delivery.attempts, "last_status": delivery.last_status,
         "last_error": delivery.last_error, "last_duration_ms": delivery.last_duration_ms,
         "next_attempt_at": delivery.next_attempt_at, "closed_at": delivery.closed_at, "replay": delivery.replay,
-        "leased": delivery.leased,
+        "leased": delivery.leased, "batch": delivery.batch,
     })
 }
 
@@ -209,6 +210,7 @@ fn attempt_document(attempt: &Attempt) -> Value {
     json!({
         "attempt": attempt.number, "started_at": attempt.started_at, "duration_ms": attempt.duration_ms, "status": attempt.status,
         "outcome": attempt.outcome, "error": attempt.error, "peer": attempt.peer, "detail": attempt.detail,
+        "batch": attempt.batch,
         "response_headers": attempt.response_headers.as_deref().map(|bytes| lossy(Some(bytes))),
         "response_body": attempt.response_body.as_deref().map(|bytes| lossy(Some(bytes))),
     })

@@ -17,6 +17,7 @@ fn delivery(endpoint: EndpointId, number: u128, attempts: u16) -> LeasedDelivery
         ordered: false,
         event: None,
         leased_at: Instant::now(),
+        batch: None,
     }
 }
 

@@ -8,7 +8,7 @@ use postrider_store::deliveries::{self, LeasedDelivery};
 use tracing::debug;
 
 use super::Inner;
-use crate::attempt::{self, Attempted};
+use crate::attempt;
 use crate::lane::Lane;
 
 /// Nothing starts in a lane before its health was judged, and asked for if that takes longer.
@@ -17,11 +17,12 @@ const RELEASE_CHUNK: usize = 1000;
 
 impl Inner {
     /// Draws the conclusions of an attempt: at once for this worker's lane, by a report for everybody.
-    pub(super) fn note_health(
+    pub(crate) fn note_health(
         self: &Arc<Self>,
         lane: &Arc<Lane>,
         delivery: &LeasedDelivery,
-        attempted: &Attempted,
+        finding: Finding,
+        disable: Option<&'static str>,
     ) {
         let (endpoint, now, probe) = (lane.endpoint, Instant::now(), lane.is_probing());
         if probe {
@@ -34,14 +35,14 @@ impl Inner {
             }
             return;
         }
-        if let Some(reason) = attempted.disable {
+        if let Some(reason) = disable {
             self.reports.disable(endpoint, reason);
             lane.shut(now + UNJUDGED);
             self.let_go(lane);
             return;
         }
         let report = Report { probe, ..Report::default() };
-        match attempted.finding {
+        match finding {
             Finding::Well => {
                 let (tell, grown) = lane.note_success();
                 if tell {
@@ -64,12 +65,12 @@ impl Inner {
                 lane.shut(now + wait);
                 self.let_go(lane);
             }
-            Finding::Nothing if probe => {
             Finding::Unasked(wait) if probe => self.reports.give_back(endpoint, wait),
             Finding::Unasked(wait) => {
                 lane.hold(now + wait);
                 self.let_go(lane);
             }
+            Finding::Nothing if probe => {
                 self.reports.give_back(endpoint, self.reports.policy.probe_after);
             }
             Finding::Nothing => {}
@@ -87,7 +88,7 @@ impl Inner {
         if let Some(until) = lane.shut_until() {
             self.due.at(lane.endpoint, until);
         }
-        let leases: Vec<_> = taken.iter().map(|d| (d.id, d.lease_no)).collect();
+        let leases: Vec<_> = taken.iter().flat_map(|delivery| delivery.leases()).collect();
         let (inner, endpoint) = (Arc::clone(self), lane.endpoint);
         self.tasks.spawn(async move {
             for chunk in leases.chunks(RELEASE_CHUNK) {

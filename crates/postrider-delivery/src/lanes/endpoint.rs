@@ -102,8 +102,12 @@ impl Inner {
         let taken = lane.take_all().into_iter();
         let hands: Vec<_> = taken.map(|delivery| InHand::new(self, delivery)).collect();
         for mut hand in hands {
-            if outcomes.send(end(&hand.delivery)).await.is_ok() {
-                hand.settled = true;
+            // What was to go in one request ends one by one: none was made.
+            let singles = hand.delivery.batch.as_ref().map(|_| hand.delivery.singles());
+            let all = singles.as_deref().unwrap_or(std::slice::from_ref(&hand.delivery));
+            let mut sent = true;
+            for delivery in all {
+                sent &= outcomes.send(end(delivery)).await.is_ok();
             }
             hand.settled = sent;
         }

@@ -69,6 +69,10 @@ impl Inner {
                 self.due.at(lane.endpoint, ends + AFTER_LEASE);
                 continue;
             }
+            if let Some(batch) = hand.delivery.batch.clone() {
+                self.send_batch(lane, &mut hand, &batch, &target, ends).await;
+                continue;
+            }
             hand.in_flight(true);
             let started = Instant::now();
             let attempted = self.sender.attempt(&hand.delivery, &target).await;

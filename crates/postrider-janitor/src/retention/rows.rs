@@ -1,6 +1,6 @@
-//! What goes row by row, in chunks: the ledger and recorded failures.
+//! What goes row by row, in chunks: the ledger, recorded failures, and batches that nobody waits for.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use postrider_store::StoreError;
 use postrider_store::retention::{self, Failures};
 use tracing::{info, warn};
@@ -8,6 +8,9 @@ use tracing::{info, warn};
 use super::Round;
 
 const CHUNK: i64 = 5000;
+/// A batch ends with the record of its last attempt. Only where all its members were cancelled, or ended without one, it stays; for
+/// so long at least.
+const BATCH_STAYS: SignedDuration = SignedDuration::from_hours(1);
 /// So many rows must have gone since the ledger's index was made anew before it is again, and a quarter of those that stay.
 const REINDEX_AFTER: i64 = 1_000_000;
 
@@ -44,6 +47,17 @@ pub(super) async fn ledger(round: &mut Round<'_>, cutoff: Timestamp) -> Result<(
 pub(super) async fn failures(round: &mut Round<'_>, cutoff: Timestamp) -> Result<(), StoreError> {
     round.report.publish_failures = failures_of(round, Failures::Publish, cutoff).await?;
     round.report.failed_events = failures_of(round, Failures::FanOut, cutoff).await?;
+    Ok(())
+}
+
+/// Batches whose members have all ended without them.
+pub(super) async fn batches(round: &mut Round<'_>) -> Result<(), StoreError> {
+    let cutoff = round.now.checked_sub(BATCH_STAYS).unwrap_or(Timestamp::MIN);
+    while !round.report.dry_run && round.goes_on() {
+        if retention::prune_batches(round.maintenance, cutoff, CHUNK).await? == 0 {
+            break;
+        }
+    }
     Ok(())
 }
 

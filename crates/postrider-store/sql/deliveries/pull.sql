@@ -1,7 +1,7 @@
 -- Leases due deliveries of one endpoint and reads their envelopes: those without order, oldest due first, and of each order key
 -- the first one.
 -- Index: webhook_deliveries_open_due, webhook_deliveries_open_order, webhook_deliveries_open_pkey, webhook_events_pending_pkey,
--- webhook_events_pkey, webhook_endpoint_health_pkey.
+-- webhook_events_pkey, webhook_endpoint_health_pkey, webhook_endpoints_pkey, webhook_delivery_batches_endpoint.
 -- The clock is a scalar sub-select: volatile, it could not bound the index walk.
 -- $1 endpoint, $2 how many of either, $3 this worker's incarnation, $4 the lease in seconds.
 -- An ordered delivery waits with next_attempt_at = infinity, out of the walk of what is due, until it is first of its key. `head`
@@ -9,18 +9,24 @@
 -- published is either pending, or has its delivery, open or closed: so no event of the key is behind, whoever fanned it out.
 -- `early` is bounded: what lies beyond waits for the next pull.
 -- Three kinds of row: a leased delivery (id, lease_no, attempts, ordered), an event (event_id and so on), which share event_seq,
--- and one without event_seq if deliveries wait for the fan-out of events before theirs. The keys are arrays, so each index is
+-- and one without event_seq: ordered, if deliveries wait for the fan-out of events before theirs; not, if the others go in batches. The keys are arrays, so each index is
 -- walked once for all of them, and a join could not be planned otherwise while the tables are empty.
 WITH RECURSIVE unwell AS MATERIALIZED (
     -- Those of an endpoint that is not well wait in every worker but the one that has its probe.
     SELECT FROM postrider.webhook_endpoint_health h
     WHERE h.endpoint_id = $1 AND (h.circuit <> 'closed' OR h.paused_until > clock_timestamp())
       AND h.probe_owner IS DISTINCT FROM $3
+), batching AS MATERIALIZED (
+    -- It asks for batches, or some are left from when it did: then what has no order is for the statements of batches.
+    SELECT FROM postrider.webhook_endpoints e WHERE e.id = $1 AND e.batch_max_events IS NOT NULL
+    UNION ALL
+    SELECT FROM postrider.webhook_delivery_batches b WHERE b.endpoint_id = $1
+    LIMIT 1
 ), due AS MATERIALIZED (
     SELECT d.id
     FROM postrider.webhook_deliveries_open d
     WHERE d.endpoint_id = $1 AND d.next_attempt_at <= (SELECT clock_timestamp()) AND d.order_key IS NULL
-      AND NOT EXISTS (SELECT FROM unwell)
+      AND NOT EXISTS (SELECT FROM unwell) AND NOT EXISTS (SELECT FROM batching)
     ORDER BY d.next_attempt_at
     LIMIT $2
     FOR NO KEY UPDATE SKIP LOCKED
@@ -74,5 +80,8 @@ FROM postrider.webhook_events e
 WHERE e.seq = ANY (ARRAY(SELECT l.event_seq FROM leased l))
   AND e.created_at BETWEEN (SELECT min(l.event_created_at) FROM leased l) AND (SELECT max(l.event_created_at) FROM leased l)
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, true
 WHERE (SELECT count(*) FROM ready) > (SELECT count(*) FROM first)
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false
+WHERE EXISTS (SELECT FROM batching)

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
-use postrider_core::ids::{DeliveryId, EndpointId};
+use postrider_core::ids::{BatchId, DeliveryId, EndpointId};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -57,6 +57,8 @@ pub struct Delivery {
     /// `None` once retention removed the event's body.
     pub event_id: Option<String>,
     pub event_type: Option<String>,
+    /// The batch it was last sent in.
+    pub batch: Option<BatchId>,
 }
 
 /// One request that was made.
@@ -73,6 +75,8 @@ pub struct Attempt {
     pub response_body: Option<Vec<u8>>,
     /// The rule that forbade the address, or how the body ended early.
     pub detail: Option<String>,
+    /// The batch in which it went; the answer is kept with the first of those that failed.
+    pub batch: Option<BatchId>,
 }
 
 /// One page of deliveries, those of the newest events first.
@@ -160,6 +164,7 @@ pub async fn attempts(db: &Db, delivery: &Delivery) -> Result<Vec<Attempt>, Stor
             response_headers: row.get(7),
             response_body: row.get(8),
             detail: row.get(9),
+            batch: row.get::<_, Option<Uuid>>(10).map(BatchId),
         })
         .collect())
 }
@@ -199,7 +204,8 @@ fn delivery(row: &Row) -> Delivery {
         closed_at: row.get(12),
         replay: row.get(13),
         leased: row.get::<_, Option<bool>>(14).unwrap_or(false),
-        event_id: row.get(15),
-        event_type: row.get(16),
+        event_id: row.get("event_id"),
+        event_type: row.get("event_type"),
+        batch: row.get::<_, Option<Uuid>>("batch_id").map(BatchId),
     }
 }

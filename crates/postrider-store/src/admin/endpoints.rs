@@ -1,7 +1,10 @@
 //! Endpoints as their owners see them: listed and found here, changed in `change`, tried out in `trial`.
 //! Reads `webhook_endpoints` and what is known about their secrets, never a secret.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use postrider_core::batch::{BatchPolicy, Encoding};
 use postrider_core::ids::EndpointId;
 use postrider_core::ordering::{OnFailure, Ordering};
 use postrider_core::seal::{KeyRing, SealError};
@@ -57,6 +60,8 @@ pub struct Endpoint {
     pub tls_sealed: Option<Vec<u8>>,
     pub ordering: Ordering,
     pub on_failure: OnFailure,
+    /// Its events go in batches.
+    pub batch: Option<BatchPolicy>,
 }
 
 /// One signing secret of an endpoint, without the secret.
@@ -73,17 +78,17 @@ pub struct SecretInfo {
 }
 
 impl SecretInfo {
-    /// The word for its kind.
-    #[must_use]
-    pub fn kind_name(&self) -> &'static str {
-        self.kind().map_or("unknown", SecretKind::as_str)
-    }
     /// Its kind, unless it is of a newer version.
     #[must_use]
     pub fn kind(&self) -> Option<SecretKind> {
         SecretKind::of(&self.algorithm, &self.encoding)
     }
 
+    /// The word for its kind.
+    #[must_use]
+    pub fn kind_name(&self) -> &'static str {
+        self.kind().map_or("unknown", SecretKind::as_str)
+    }
 }
 
 /// One page of endpoints in the order of their creation, of one tenant or of all.
@@ -194,5 +199,15 @@ fn endpoint(row: &Row) -> Endpoint {
         tls_sealed: row.get("tls_sealed"),
         ordering: Ordering::parse(row.get("ordering")).unwrap_or_default(),
         on_failure: OnFailure::of_column(row.get("skip_after")),
+        batch: batch(row),
     }
+}
+
+/// The table's limits are those of a policy.
+fn batch(row: &Row) -> Option<BatchPolicy> {
+    let events = row.get::<_, Option<i16>>("batch_max_events")?;
+    let wait = row.get::<_, Option<i32>>("batch_max_wait_ms").map(u64::try_from)?.ok()?;
+    let bytes = row.get::<_, Option<i32>>("batch_max_bytes")?;
+    let encoding = Encoding::parse(row.get::<_, Option<&str>>("batch_encoding")?).ok()?;
+    BatchPolicy::new(events.into(), Duration::from_millis(wait), bytes.into(), encoding).ok()
 }

@@ -163,7 +163,7 @@ fn tally(records: &Records, closed: u64, rescheduled: u64) -> Recorded {
     Recorded { closed, rescheduled, lost, doubled: 0 }
 }
 
-struct CloseColumns {
+pub(crate) struct CloseColumns {
     ids: Vec<Uuid>,
     lease_nos: Vec<i32>,
     attempts: Vec<i16>,
@@ -175,7 +175,7 @@ struct CloseColumns {
 }
 
 impl CloseColumns {
-    fn of(closes: &[Close]) -> Self {
+    pub(crate) fn of(closes: &[Close]) -> Self {
         Self {
             ids: closes.iter().map(|c| c.id.0).collect(),
             lease_nos: closes.iter().map(|c| c.lease_no).collect(),
@@ -188,7 +188,7 @@ impl CloseColumns {
         }
     }
 
-    fn params<'a>(&'a self, owner: &'a i64) -> [&'a (dyn ToSql + Sync); 9] {
+    pub(crate) fn params<'a>(&'a self, owner: &'a i64) -> [&'a (dyn ToSql + Sync); 9] {
         [
             &self.ids,
             &self.lease_nos,
@@ -215,7 +215,11 @@ fn is_exhausted(close: &Close) -> bool {
 }
 
 /// Says which deliveries have spent their schedule, in the transaction that closes them.
-async fn tell_exhausted(session: &Session, rows: &[Close], owner: i64) -> Result<(), StoreError> {
+pub(crate) async fn tell_exhausted(
+    session: &Session,
+    rows: &[Close],
+    owner: i64,
+) -> Result<(), StoreError> {
     let ids: Vec<Uuid> = rows.iter().filter(|c| is_exhausted(c)).map(|c| c.id.0).collect();
     if !ids.is_empty() {
         let params: [&(dyn ToSql + Sync); 3] = [&ids, &owner, &OPERATOR_EVENTS.as_slice()];
@@ -224,7 +228,11 @@ async fn tell_exhausted(session: &Session, rows: &[Close], owner: i64) -> Result
     Ok(())
 }
 
-async fn reschedule(session: &Session, rows: &[Reschedule], owner: i64) -> Result<u64, StoreError> {
+pub(crate) async fn reschedule(
+    session: &Session,
+    rows: &[Reschedule],
+    owner: i64,
+) -> Result<u64, StoreError> {
     if rows.is_empty() {
         return Ok(0);
     }
@@ -281,10 +289,10 @@ async fn attempts(session: &Session, rows: &[AttemptRecord]) -> Result<u64, Stor
         .await
 }
 
-fn millis(duration: Duration) -> i32 {
+pub(crate) fn millis(duration: Duration) -> i32 {
     i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
 }
 
-fn small(number: u16) -> i16 {
+pub(crate) fn small(number: u16) -> i16 {
     i16::try_from(number).unwrap_or(i16::MAX)
 }

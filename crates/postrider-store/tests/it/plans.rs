@@ -12,6 +12,14 @@ use tokio_postgres::Client;
 /// The statements that run for every batch, every delivery or every second.
 const HOT: &[&str] = &[
     "attempts/insert",
+    "batches/attempts",
+    "batches/claim",
+    "batches/close",
+    "batches/forget",
+    "batches/insert",
+    "batches/lease",
+    "batches/look",
+    "batches/stored",
     "deliveries/cancel_endpoint",
     "deliveries/close",
     "deliveries/drop_doubled",
@@ -47,6 +55,7 @@ const LARGE: &[&str] = &[
     "webhook_event_ids",
     "webhook_attempts",
     "webhook_endpoints",
+    "webhook_delivery_batches",
 ];
 
 #[tokio::test]
@@ -100,9 +109,12 @@ SELECT count(postrider.publish_v1('t1', 'e' || i, 'email.sent', '{}', NULL, NULL
 INSERT INTO postrider.webhook_deliveries_open (id, endpoint_id, event_seq, event_created_at, next_attempt_at, open, status, tenant_id)
 SELECT gen_random_uuid(), ('00000000-0000-0000-0000-' || lpad((1 + i % 1000)::text, 12, '0'))::uuid, e.seq, e.created_at,
        clock_timestamp() + (i % 7200 - 3600) * interval '1 second', true, 'pending', 't1'
-FROM generate_series(1, 30000) i JOIN postrider.webhook_events e ON e.seq = 1 + i % 5000";
+FROM generate_series(1, 30000) i JOIN postrider.webhook_events e ON e.seq = 1 + i % 5000;
+INSERT INTO postrider.webhook_delivery_batches (id, endpoint_id, members, format, encoding)
+SELECT gen_random_uuid(), d.endpoint_id, ARRAY[d.id], 'raw', 'array' FROM postrider.webhook_deliveries_open d LIMIT 5000";
 
 const DRAIN: &str = "
+DELETE FROM postrider.webhook_delivery_batches;
 DELETE FROM postrider.webhook_deliveries_open;
 DELETE FROM postrider.webhook_events_pending";
 

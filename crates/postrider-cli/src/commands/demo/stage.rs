@@ -219,6 +219,7 @@ async fn add_endpoint(
         secret: &SigningSecret::Standard(secret.clone()),
         settings: RequestSettings::default(),
         order: None,
+        batch: None,
     };
     endpoints::create(&database.db, keys, &new).await?;
     Ok(new.id)

@@ -54,6 +54,8 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
     let metadata = args.fields.metadata()?.unwrap_or_else(|| json!({}));
     let schedule = args.fields.retry_schedule()?.flatten();
     let order = args.fields.order(Order::default())?;
+    let batch = args.fields.batch(None)?;
+    fields::check_batch_or_order(batch.is_some(), order.unwrap_or_default().ordering)?;
     let keys = context.keys()?;
     let new = NewEndpoint {
         id: endpoints::new_id(),
@@ -73,6 +75,7 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
         secret: &secret,
         settings,
         order,
+        batch,
     };
     let created_at = endpoints::create(&database.db, &keys, &new).await?;
     warn(context, database, &new, &headers).await?;

@@ -32,6 +32,9 @@ pub(crate) struct Update {
     /// Take its client certificate and its authorities away
     #[arg(long, conflicts_with_all = ["client_cert", "endpoint_ca"])]
     no_tls: bool,
+    /// Send its events one by one again
+    #[arg(long, conflicts_with_all = ["batch_max_events", "batch_max_wait", "batch_max_bytes", "batch_encoding"])]
+    no_batch: bool,
     #[command(flatten)]
     pub fields: Fields,
     #[command(flatten)]
@@ -85,6 +88,21 @@ fn changes(
     if args.no_tls {
         settings.tls = Change::Clear;
     }
+    let order = args
+        .fields
+        .order(Order { ordering: endpoint.ordering, on_failure: endpoint.on_failure })?;
+    let batch = match (args.fields.batch(endpoint.batch)?, args.no_batch) {
+        (Some(batch), _) => Change::Set(batch),
+        (None, true) => Change::Clear,
+        (None, false) => Change::Keep,
+    };
+    let batched = match &batch {
+        Change::Keep => endpoint.batch.is_some(),
+        Change::Clear => false,
+        Change::Set(_) => true,
+    };
+    let ordering = order.map_or(endpoint.ordering, |order| order.ordering);
+    fields::check_batch_or_order(batched, ordering)?;
     let change = EndpointChange {
         url: url.map(|url| url.as_str().to_owned()),
         description: args.fields.description()?.map(str::to_owned),
@@ -98,9 +116,8 @@ fn changes(
         capture_responses: args.fields.capture_responses,
         metadata: args.fields.metadata()?,
         settings,
-        order: args
-            .fields
-            .order(Order { ordering: endpoint.ordering, on_failure: endpoint.on_failure })?,
+        order,
+        batch,
     };
     if change.is_empty() {
         return Err(Failure::new(Exit::Usage, "there is nothing to change")

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use postrider_core::batch::{BatchPolicy, Encoding};
 use postrider_core::filter::{OPERATOR_EVENTS, Subscription, is_operator_event};
 use postrider_core::headers::CustomHeaders;
 use postrider_core::input::InputError;
@@ -58,6 +59,18 @@ pub(crate) struct Fields {
     /// What a failing delivery does to those behind it: block, or skip:N to give it up after N attempts
     #[arg(long, value_name = "POLICY")]
     pub on_failure: Option<String>,
+    /// Several events in one request: how many at most, 1 to 500. Any of the --batch options asks for batches
+    #[arg(long, value_name = "N")]
+    pub batch_max_events: Option<String>,
+    /// How long the first event of a batch waits for others, 0ms to 60s; default: 1s
+    #[arg(long, value_name = "SPAN")]
+    pub batch_max_wait: Option<String>,
+    /// Bytes of a body with more than one event, 1024 to 4194304; default: 1048576
+    #[arg(long, value_name = "BYTES")]
+    pub batch_max_bytes: Option<String>,
+    /// How a batch is written: array (JSON, the default) or ndjson
+    #[arg(long, value_name = "ENCODING")]
+    pub batch_encoding: Option<String>,
     /// Keep the answers of successful attempts too
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub capture_responses: Option<bool>,
@@ -270,6 +283,29 @@ impl Fields {
 }
 
 impl Fields {
+    /// The batches it asks for, if that changes; what is not named stays as it `was`, or is the default.
+    pub(crate) fn batch(&self, was: Option<BatchPolicy>) -> Result<Option<BatchPolicy>, Failure> {
+        let named = [
+            &self.batch_max_events,
+            &self.batch_max_wait,
+            &self.batch_max_bytes,
+            &self.batch_encoding,
+        ];
+        if named.iter().all(|option| option.is_none()) {
+            return Ok(None);
+        }
+        let was = was.unwrap_or_default();
+        // What is no number is out of every range.
+        let number = |text: &str| text.parse().unwrap_or(-1);
+        let events = self.batch_max_events.as_deref().map_or(was.max_events().into(), number);
+        let bytes = self.batch_max_bytes.as_deref().map_or(was.max_bytes().into(), number);
+        let wait = self.batch_max_wait.as_deref();
+        let wait = wait.map_or(was.max_wait(), |text| input::span(text).unwrap_or(Duration::MAX));
+        let encoding =
+            self.batch_encoding.as_deref().map_or(Ok(was.encoding()), Encoding::parse)?;
+        Ok(Some(BatchPolicy::new(events, wait, bytes, encoding)?))
+    }
+
     /// The requests a second; `Some(None)` for `default`.
     pub(crate) fn rate_limit(&self) -> Result<Option<Option<i32>>, Failure> {
         or_default(self.rate_limit.as_deref(), |text| {
@@ -279,6 +315,15 @@ impl Fields {
             })
         })
     }
+}
+
+/// In a batch all start at once; in an order each waits for the one before it.
+pub(crate) fn check_batch_or_order(batched: bool, ordering: Ordering) -> Result<(), Failure> {
+    if batched && ordering != Ordering::None {
+        let detail = "events in order are sent one by one; choose either --ordering or batches";
+        return Err(InputError::new("batch", "batch.ordered", detail).into());
+    }
+    Ok(())
 }
 
 fn or_default<T>(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use postrider_core::batch::BatchPolicy;
 use postrider_core::health::Circuit;
 use postrider_core::ordering::Ordering;
 use postrider_core::retry::Schedule;
@@ -99,6 +100,7 @@ pub(crate) async fn show(context: &Context, database: &Database, id: &str) -> En
             ("timeout", or_default(endpoint.timeout_ms.map(|ms| format!("{ms}ms")))),
             ("max in flight", or_default(endpoint.max_in_flight.map(|number| number.to_string()))),
             ("order", order(&endpoint)),
+            ("batches", endpoint.batch.map_or("none".to_owned(), batch)),
             ("format", endpoint.format.clone()),
             ("signed as well", profiles(&endpoint, &secrets)),
             ("login", endpoint.auth.clone().unwrap_or_else(|| "none".to_owned())),
@@ -160,6 +162,12 @@ pub(crate) fn document(endpoint: &Endpoint, keys: Option<&KeyRing>) -> Value {
         "rate_limit": endpoint.rate_limit,
         "ordering": endpoint.ordering.as_str(),
         "on_failure": endpoint.on_failure.to_text(),
+        "batch": endpoint.batch.map(|batch| json!({
+            "max_events": batch.max_events(),
+            "max_wait_ms": batch.max_wait().as_millis(),
+            "max_bytes": batch.max_bytes(),
+            "encoding": batch.encoding().as_str(),
+        })),
         "capture_responses": endpoint.capture_responses,
         "enabled": endpoint.enabled,
         "disabled_reason": endpoint.disabled_reason,
@@ -220,6 +228,16 @@ fn order(endpoint: &Endpoint) -> String {
             format!("{}, a failing one: {}", ordering.as_str(), endpoint.on_failure.to_text())
         }
     }
+}
+
+fn batch(batch: BatchPolicy) -> String {
+    format!(
+        "{} events, {} ms, {} bytes at most; {}",
+        batch.max_events(),
+        batch.max_wait().as_millis(),
+        batch.max_bytes(),
+        batch.encoding().as_str()
+    )
 }
 
 fn state(endpoint: &Endpoint) -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_core::auth::{Auth, TlsIdentity};
+use postrider_core::batch::BatchPolicy;
 use postrider_core::format::Format;
 use postrider_core::headers::CustomHeaders;
 use postrider_core::ids::EndpointId;
@@ -19,7 +20,7 @@ use crate::admin::secrets;
 use crate::control::ENDPOINTS_CHANNEL;
 use crate::db::{Params, Session};
 use crate::statement::{
-    ADMIN_ENDPOINTS_DELETE, ADMIN_ENDPOINTS_INSERT, ADMIN_ENDPOINTS_ORDER,
+    ADMIN_ENDPOINTS_BATCH, ADMIN_ENDPOINTS_DELETE, ADMIN_ENDPOINTS_INSERT, ADMIN_ENDPOINTS_ORDER,
     ADMIN_ENDPOINTS_SET_ENABLED, ADMIN_ENDPOINTS_SET_RATE_LIMIT, ADMIN_ENDPOINTS_SETTINGS,
     ADMIN_ENDPOINTS_UPDATE, CONTROL_NOTIFY,
 };
@@ -62,6 +63,7 @@ pub struct NewEndpoint<'a> {
     /// How its requests are written, signed and let in.
     pub settings: RequestSettings,
     pub order: Option<Order>,
+    pub batch: Option<BatchPolicy>,
 }
 
 /// In what order an endpoint is sent to. A failure policy goes with an order only.
@@ -110,6 +112,7 @@ pub struct EndpointChange {
     pub metadata: Option<Value>,
     pub settings: RequestSettings,
     pub order: Option<Order>,
+    pub batch: Change<BatchPolicy>,
 }
 
 /// A new endpoint id: its time comes first, so ids sort by creation.
@@ -160,6 +163,9 @@ pub async fn create(
         set(&session, Some(keys), new.id, &new.settings).await?;
     }
     set_order(&session, new.id, new.order).await?;
+    if new.batch.is_some() {
+        set_batch(&session, new.id, new.batch).await?;
+    }
     session.commit().await?;
     let row = rows
         .first()
@@ -223,7 +229,14 @@ pub async fn update(
     if !change.settings.is_empty() {
         set(&session, keys, id, &change.settings).await?;
     }
+    // One of them may have to go before the other can come.
+    if matches!(change.batch, Change::Clear) {
+        set_batch(&session, id, None).await?;
+    }
     set_order(&session, id, change.order).await?;
+    if let Change::Set(batch) = change.batch {
+        set_batch(&session, id, Some(batch)).await?;
+    }
     session.commit().await?;
     Ok(!rows.is_empty())
 }
@@ -268,6 +281,20 @@ async fn set_order(
     let Some(Order { ordering, on_failure }) = order else { return Ok(()) };
     let skip_after = on_failure.skip_after().and_then(|n| i16::try_from(n).ok());
     session.run(&ADMIN_ENDPOINTS_ORDER, &[&id.0, &ordering.as_str(), &skip_after]).await?;
+    Ok(())
+}
+
+/// Stores whether its events go in batches, inside the open transaction.
+async fn set_batch(
+    session: &Session,
+    id: EndpointId,
+    batch: Option<BatchPolicy>,
+) -> Result<(), StoreError> {
+    let events = batch.map(|b| i16::try_from(b.max_events()).unwrap_or(i16::MAX));
+    let wait = batch.map(|b| i32::try_from(b.max_wait().as_millis()).unwrap_or(i32::MAX));
+    let bytes = batch.map(|b| i32::try_from(b.max_bytes()).unwrap_or(i32::MAX));
+    let encoding = batch.map(|b| b.encoding().as_str());
+    session.run(&ADMIN_ENDPOINTS_BATCH, &[&id.0, &events, &wait, &bytes, &encoding]).await?;
     Ok(())
 }
 
@@ -337,6 +364,7 @@ impl EndpointChange {
             && self.metadata.is_none()
             && self.settings.is_empty()
             && self.order.is_none()
+            && self.batch.is_keep()
     }
 }
 

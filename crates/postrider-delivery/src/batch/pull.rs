@@ -1,0 +1,150 @@
+//! The pull of an endpoint with batches: a look that locks nothing, and only if something is ready, a claim.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use postrider_core::batch::MOST_EVENTS;
+use postrider_core::ids::EndpointId;
+use postrider_store::StoreError;
+use postrider_store::batches::{self, BatchClaim, Look};
+use postrider_store::deliveries::{self, LeasedDelivery};
+use tracing::{debug, warn};
+
+use super::assemble::assemble;
+use super::plan::{Manner, batches_of, is_anything_ready, plan};
+use crate::lane::Lane;
+use crate::lanes::Inner;
+use crate::puller::{AFTER_FAILURE, HELD, SOON};
+
+/// What a claim locks at most, in deliveries.
+const CLAIM: usize = 2_000;
+/// What a pull brings into memory, in bytes, if it is more than one request.
+const PULL_BYTES: usize = 4 << 20;
+/// After a look that found too little for a batch, so that publishing event by event does not cost a look for each.
+const REST: Duration = Duration::from_millis(10);
+
+/// What a pull brought.
+#[derive(Default)]
+struct Found {
+    items: Vec<LeasedDelivery>,
+    /// More could go now.
+    more: bool,
+    /// When something else will be ready, or may be.
+    again: Option<Duration>,
+    /// There was not enough for a batch.
+    rest: bool,
+}
+
+/// One pull. `false`: the database failed.
+pub(crate) async fn pull(inner: &Arc<Inner>, lane: &Arc<Lane>, wanted: usize) -> bool {
+    let endpoint = lane.endpoint;
+    match find(inner, endpoint, wanted).await {
+        Ok(found) => {
+            let now = Instant::now();
+            if found.items.is_empty() && lane.is_probing() {
+                inner.reports.give_back(endpoint, Duration::ZERO);
+            }
+            if found.rest {
+                inner.batching.rest(endpoint, now + REST);
+            }
+            inner.count_in(&found.items);
+            let asked = lane.end_pull(found.items, !found.more);
+            inner.open_slots(lane);
+            if lane.shut_until().is_some() {
+                inner.let_go(lane);
+            }
+            if let Some(wait) = found.again {
+                inner.due.at(endpoint, now + wait);
+            }
+            if asked {
+                inner.request_pull(endpoint);
+            }
+            true
+        }
+        Err(failure) => {
+            lane.fail_pull();
+            inner.sender.metrics.db_error("pull");
+            warn!(endpoint.id = %endpoint, error = %failure, "forming batches for {endpoint} failed: {failure}");
+            inner.due.at(endpoint, Instant::now() + AFTER_FAILURE);
+            false
+        }
+    }
+}
+
+async fn find(
+    inner: &Arc<Inner>,
+    endpoint: EndpointId,
+    wanted: usize,
+) -> Result<Found, StoreError> {
+    let look = batches::look(&inner.db, endpoint, usize::from(MOST_EVENTS), inner.owner).await?;
+    let mut found = Found { again: look.next_due, ..Found::default() };
+    if look.policy.is_none() && !look.batched {
+        debug!(endpoint.id = %endpoint, "{endpoint} asks for batches no more");
+        inner.batching.remove(endpoint);
+        found.more = true;
+        found.again = Some(Duration::ZERO);
+        return Ok(found);
+    }
+    if look.ordered {
+        ordered(inner, endpoint, wanted, &mut found).await?;
+    }
+    let manner = Manner::of(&look);
+    let ready = is_anything_ready(manner.as_ref(), &look.due);
+    if ready.requests.is_empty() {
+        found.rest = ready.wait.is_some();
+        found.at_latest(ready.wait);
+        return Ok(found);
+    }
+    let left = wanted.saturating_sub(found.items.len()).max(1);
+    claim(inner, endpoint, &look, left, &mut found).await?;
+    Ok(found)
+}
+
+/// Locks, decides on what it has got, and leases.
+async fn claim(
+    inner: &Arc<Inner>,
+    endpoint: EndpointId,
+    look: &Look,
+    wanted: usize,
+    found: &mut Found,
+) -> Result<(), StoreError> {
+    let manner = Manner::of(look);
+    let each = manner.as_ref().map_or(1, |manner| usize::from(manner.policy.max_events()));
+    let limit = wanted.saturating_mul(each).clamp(1, CLAIM);
+    let (claim, due) = BatchClaim::begin(&inner.db, endpoint, limit, inner.owner).await?;
+    let known = batches_of(&due);
+    let stored = if known.is_empty() { Vec::new() } else { claim.stored(&known).await? };
+    let planned = plan(manner.as_ref(), &due, &stored, wanted, PULL_BYTES);
+    found.more = planned.cut || due.len() >= limit;
+    found.at_latest(planned.wait);
+    if planned.busy || due.is_empty() {
+        // Somebody else has what the look has seen.
+        found.at_latest(Some(SOON));
+    }
+    let plan = planned.plan;
+    if plan.alone.is_empty() && plan.batches.is_empty() && plan.forget.is_empty() {
+        return claim.abandon().await;
+    }
+    let (leased, leased_at) = claim.lease(endpoint, &plan, inner.owner, inner.lease).await?;
+    found.items.extend(assemble(endpoint, &look.tenant, &plan, leased, leased_at));
+    Ok(())
+}
+
+/// What has an order from before the endpoint asked for batches.
+async fn ordered(
+    inner: &Arc<Inner>,
+    endpoint: EndpointId,
+    wanted: usize,
+    found: &mut Found,
+) -> Result<(), StoreError> {
+    let pulled = deliveries::pull(&inner.db, endpoint, wanted, inner.owner, inner.lease).await?;
+    found.items = pulled.deliveries;
+    found.at_latest(pulled.held.then_some(HELD));
+    Ok(())
+}
+
+impl Found {
+    fn at_latest(&mut self, wait: Option<Duration>) {
+        self.again = [self.again, wait].into_iter().flatten().min();
+    }
+}

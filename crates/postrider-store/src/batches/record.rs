@@ -1,0 +1,121 @@
+//! Recording what came of one request that carried a batch: all of its members in one transaction, or none.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use postrider_core::ids::{BatchId, DeliveryId, EndpointId};
+use postrider_core::status::ErrorClass;
+use uuid::Uuid;
+
+use crate::db::Params;
+use crate::deliveries::record::{CloseColumns, millis, reschedule, small, tell_exhausted};
+use crate::deliveries::{Close, Reschedule};
+use crate::statement::{BATCHES_ATTEMPTS, BATCHES_CLOSE, BATCHES_FORGET};
+use crate::{Db, Session, StoreError};
+
+/// What a request meant for its members, each part in delivery-id order.
+#[derive(Debug, Clone)]
+pub struct BatchRecords {
+    pub batch: BatchId,
+    pub endpoint: EndpointId,
+    pub closes: Vec<Close>,
+    pub reschedules: Vec<Reschedule>,
+    /// Another request with the same members follows. Else what is rescheduled goes by itself.
+    pub again: bool,
+    /// The request, as the history keeps it.
+    pub request: Request,
+}
+
+/// One request as the history keeps it, if it is kept for any member.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub started_at: Timestamp,
+    pub duration: Duration,
+    pub peer: Option<IpAddr>,
+    /// What more is known of it, one of our words.
+    pub detail: Option<&'static str>,
+    /// `name: value` lines as received.
+    pub headers: Vec<u8>,
+    pub body: Vec<u8>,
+    /// Those that have it in their history.
+    pub members: Vec<MemberAttempt>,
+}
+
+/// What the request was to one member.
+#[derive(Debug, Clone)]
+pub struct MemberAttempt {
+    pub delivery: DeliveryId,
+    /// 1 for the first.
+    pub attempt: u16,
+    pub http_status: Option<u16>,
+    /// `delivered`, `retry`, `exhausted` or `rejected`.
+    pub outcome: &'static str,
+    pub error: Option<ErrorClass>,
+}
+
+impl BatchRecords {
+    /// How many members it is about.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.closes.len() + self.reschedules.len()
+    }
+
+    /// Whether it is about nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Writes it: one transaction. Of how many members the lease still held.
+///
+/// # Errors
+/// When a statement or the commit fails; nothing is written then.
+pub async fn record(db: &Db, owner: i64, records: &BatchRecords) -> Result<u64, StoreError> {
+    let mut session = db.session().await?;
+    session.begin().await?;
+    let mut held = 0;
+    if !records.closes.is_empty() {
+        let closes = CloseColumns::of(&records.closes);
+        held += session.execute(&BATCHES_CLOSE, &closes.params(&owner)).await?;
+        tell_exhausted(&session, &records.closes, owner).await?;
+    }
+    held += reschedule(&session, &records.reschedules, owner).await?;
+    if !records.request.members.is_empty() {
+        attempts(&session, records).await?;
+    }
+    // Who has lost all leases knows nothing of what the batch is by now.
+    if held > 0 && !records.again {
+        session.execute(&BATCHES_FORGET, &[&[records.batch.0].as_slice()]).await?;
+    }
+    session.commit().await?;
+    Ok(held)
+}
+
+async fn attempts(session: &Session, records: &BatchRecords) -> Result<u64, StoreError> {
+    let (request, members) = (&records.request, &records.request.members);
+    let ids: Vec<Uuid> = members.iter().map(|m| m.delivery.0).collect();
+    let numbers: Vec<i16> = members.iter().map(|m| small(m.attempt)).collect();
+    let statuses: Vec<Option<i16>> = members.iter().map(|m| m.http_status.map(small)).collect();
+    let outcomes: Vec<&str> = members.iter().map(|m| m.outcome).collect();
+    let errors: Vec<Option<&str>> =
+        members.iter().map(|m| m.error.map(ErrorClass::as_str)).collect();
+    let duration = millis(request.duration);
+    let params: Params<'_> = &[
+        &ids,
+        &numbers,
+        &statuses,
+        &outcomes,
+        &errors,
+        &records.batch.0,
+        &records.endpoint.0,
+        &request.started_at,
+        &duration,
+        &request.peer,
+        &request.headers,
+        &request.body,
+        &request.detail,
+    ];
+    session.execute(&BATCHES_ATTEMPTS, params).await
+}
