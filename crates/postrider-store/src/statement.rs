@@ -151,6 +151,7 @@ statements! {
     SECRETS_LOCK = "secrets/lock" (UUID);
     SECRETS_PUBLIC_KEYS = "secrets/public_keys" (UUID);
     SECRETS_REVOKE = "secrets/revoke" (UUID, UUID);
+    SECRETS_UNSIGNED = "secrets/unsigned" (UUID);
     VACUUM_DEAD_ROWS = "vacuum/dead_rows" ();
     VACUUM_OPEN = "vacuum/open" ();
     VACUUM_PENDING = "vacuum/pending" ();
@@ -161,7 +162,6 @@ statements! {
     WORKERS_HEARTBEAT = "workers/heartbeat" (INT8);
     WORKERS_NEXT = "workers/next" ();
     WORKERS_PEERS = "workers/peers" (INT8);
-    SECRETS_UNSIGNED = "secrets/unsigned" (UUID);
     WORKERS_REGISTER = "workers/register" (INT8, TEXT, INT4, TEXT, TEXT_ARRAY, TEXT, TEXT);
     WORKERS_RELEASE_LEASES = "workers/release_leases" (INT8, INT4, INT8);
 }

@@ -82,6 +82,8 @@ async fn requests() -> Vec<(Received, Vec<String>)> {
         ("/own", &["--secret-file", &own]),
         ("/rotating", &["--secret-file", &own]),
         ("/retried", &["--retry-schedule", "1s,1s"]),
+        // As many as there are payloads, so that all go in one request. Lines are no JSON, which the libraries read at once.
+        ("/batch", &["--batch-max-events", "7", "--batch-max-wait", "1m"]),
     ] {
         let args = ["endpoints", "add", &receiver.url(path), "--dev", "--json"];
         let added = cli.run(&[&args[..], options].concat()).await.exits(0).json();
@@ -112,11 +114,12 @@ async fn requests() -> Vec<(Received, Vec<String>)> {
         }
         cli.run(&args).await.exits(0);
     }
-    // The test event, every payload at every endpoint, and two retries.
-    let expected = 1 + payloads.len() * secrets.len() + 2;
+    // The test event, every payload at every endpoint without batches, two retries, and a batch.
+    let expected = 1 + payloads.len() * (secrets.len() - 1) + 2 + 1;
     let received = receiver.wait_for(expected as u64, LIMIT).await;
     terminate(&daemon);
     assert!(received.iter().any(|request| request.header("webhook-attempt") == "2"), "a retry");
+    assert_eq!(received.iter().filter(|request| request.id().starts_with("btc_")).count(), 1);
     let secrets_of = |request: &Received| {
         let found = secrets.iter().find(|(path, _)| *path == request.path);
         found.unwrap_or_else(|| panic!("nobody asked for {}", request.path)).1.clone()

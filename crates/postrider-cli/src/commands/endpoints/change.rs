@@ -45,13 +45,13 @@ pub(crate) async fn update(context: &Context, database: &Database, args: &Update
     let endpoint = lookup::endpoint(&database.db, &args.id).await?;
     let egress = egress::for_tenant(&database.db, &context.config.egress, &endpoint.tenant).await?;
     let change = changes(args, &endpoint, &egress)?;
-    // The keys are asked for only when there is something to seal.
-    let sealing = matches!(change.headers, Change::Set(_)) || change.settings.is_secret();
-    let keys = sealing.then(|| context.keys()).transpose()?;
     if let Some(profiles) = &change.settings.signing {
         let secrets = endpoints::secrets(&database.db, endpoint.id).await?;
         request::check_signed(&request::lasting(&secrets), profiles)?;
     }
+    // The keys are asked for only when there is something to seal.
+    let sealing = matches!(change.headers, Change::Set(_)) || change.settings.is_secret();
+    let keys = sealing.then(|| context.keys()).transpose()?;
     for doubt in args.fields.types.iter().flat_map(|types| fields::doubts(types)) {
         context.out.warn(&doubt);
     }

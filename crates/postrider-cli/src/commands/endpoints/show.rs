@@ -13,8 +13,8 @@ use postrider_store::admin::status::{self, COUNT_CAP};
 use postrider_store::endpoint_health::{self, HealthRow};
 use serde_json::{Value, json};
 
-use crate::commands::Ended;
 use super::request;
+use crate::commands::Ended;
 use crate::commands::status::capped;
 use crate::context::{Context, Database};
 use crate::exit::Exit;
@@ -76,8 +76,8 @@ pub(crate) async fn show(context: &Context, database: &Database, id: &str) -> En
     let now = status::clock(&database.db).await?;
     answer["health"] = health_document(&known);
     answer["secrets"] = secrets.iter().map(secret_document).collect();
-    context.out.data(&answer, || {
     answer["unsigned"] = json!(unsigned(&endpoint, &secrets));
+    context.out.data(&answer, || {
         let or_default = |value: Option<String>| value.unwrap_or_else(|| "default".to_owned());
         let schedule =
             endpoint.retry_schedule_ms.as_deref().map(|waits| wait_texts(waits).join(","));
@@ -133,12 +133,12 @@ fn unsigned(endpoint: &Endpoint, secrets: &[SecretInfo]) -> bool {
 
 fn profiles(endpoint: &Endpoint, secrets: &[SecretInfo]) -> String {
     let list = Profile::list_from_json(&endpoint.signing).unwrap_or_default();
-    let shown =
-        list.iter().map(|profile| format!("{} in {}", profile.kind.as_str(), profile.header));
     if unsigned(endpoint, secrets) {
         return "no, AND ITS REQUESTS HAVE NO SIGNATURE AT ALL: name a profile with --sign"
             .to_owned();
     }
+    let shown =
+        list.iter().map(|profile| format!("{} in {}", profile.kind.as_str(), profile.header));
     match shown.collect::<Vec<_>>().join("\n") {
         none if none.is_empty() => "no".to_owned(),
         shown => shown,
