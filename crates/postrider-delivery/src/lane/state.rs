@@ -70,6 +70,8 @@ pub(super) struct State {
     pub(super) reserved: usize,
     pub(super) first_running: usize,
     pub(super) retries_running: usize,
+    /// The slot that was opened last is for a retry.
+    pub(super) retry_was_last: bool,
     /// Rows wait in the database: hand-off rests until a pull comes back short.
     pub(super) overflowed: bool,
     pub(super) pulling: bool,
@@ -107,6 +109,7 @@ impl State {
             reserved: 0,
             first_running: 0,
             retries_running: 0,
+            retry_was_last: false,
             overflowed: false,
             pulling: false,
             pull_again: false,
@@ -228,17 +231,23 @@ impl State {
             most = slots.share(Slot::First, most);
             most_retries = slots.share(Slot::Retry, most_retries);
         }
-        if !self.retries.is_empty() && self.retries_running < most_retries {
-            return Some(Slot::Retry);
+        let retry = !self.retries.is_empty() && self.retries_running < most_retries;
+        let first = !self.first.is_empty() && self.first_running < most;
+        // A single slot is for both by turns: neither waits until the other has nothing left.
+        let first_is_due = self.retry_was_last && self.limit() == 1;
+        match (retry, first) {
+            (true, true) if first_is_due => Some(Slot::First),
+            (true, _) => Some(Slot::Retry),
+            (false, true) => Some(Slot::First),
+            (false, false) => {
+                self.held_back |= !fast;
+                None
+            }
         }
-        if !self.first.is_empty() && self.first_running < most {
-            return Some(Slot::First);
-        }
-        self.held_back |= !fast;
-        None
     }
 
     pub(super) fn open(&mut self, slot: Slot) {
+        self.retry_was_last = slot == Slot::Retry;
         match slot {
             Slot::First => self.first_running += 1,
             Slot::Retry => self.retries_running += 1,

@@ -120,3 +120,20 @@ fn a_lane_that_was_fast_and_begins_to_hang_takes_only_its_share_of_the_slots_any
     lane.note_attempt(Duration::from_millis(2), Instant::now());
     assert_eq!(lane.open_slots(&pool).len(), 6, "it answers again");
 }
+
+#[test]
+fn a_single_slot_is_for_retries_and_first_attempts_by_turns() {
+    let endpoint = EndpointId(Uuid::from_u128(1));
+    let pool = Slots::new(512, 128);
+    let lane = Lane::new(endpoint, 1);
+    lane.end_pull((0..6).map(|number| delivery(endpoint, number, 1)).collect(), true);
+    lane.fill((6..12).map(|number| delivery(endpoint, number, 0)));
+    let mut seat = lane.open_slots(&pool).pop();
+    let mut kinds = Vec::new();
+    while let Some(next) = lane.next(&mut seat, DEPTH, &pool) {
+        kinds.push(next.slot);
+    }
+    assert_eq!(kinds.len(), 12);
+    let first = |kinds: &[Slot]| kinds.iter().filter(|kind| **kind == Slot::First).count();
+    assert_eq!(first(&kinds[..6]), 3, "{kinds:?}");
+}

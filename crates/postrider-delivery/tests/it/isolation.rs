@@ -71,6 +71,33 @@ async fn endpoints_that_hang_do_not_hold_up_another_however_many_slots_they_coul
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn endpoints_that_were_fast_and_begin_to_hang_all_at_once_leave_slots_to_the_others() {
+    let stage = Stage::new().await;
+    for _ in 0..10 {
+        stage.endpoint("globex", "/hangs").await;
+    }
+    let knobs = Knobs { in_flight: 40, timeout: Duration::from_secs(30), ..Knobs::default() };
+    let mut worker = stage.worker(knobs).await;
+    stage.publish("globex", "well", 40).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(DELIVERED, 400).await;
+    stage.receiver.behave("/hangs", Behaviour::Hang);
+    stage.publish("globex", "m", 2).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.receiver.wait_for(420, PATIENCE).await;
+    // None of them has failed yet, so no circuit is open; and each may have ten in flight.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    stage.publish("globex", "n", 20).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.endpoint("acme", "/well").await;
+    stage.publish("acme", "m", 100).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(DELIVERED, 500).await;
+    worker.stop.request_hard();
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_endpoint_that_hangs_does_not_fill_the_memory_of_the_others() {
     let stage = Stage::new().await;
     stage.receiver.behave("/hangs", Behaviour::Hang);
