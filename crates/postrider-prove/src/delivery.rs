@@ -1,9 +1,11 @@
 //! The lines of `cargo prove delivery`: what issue 3 must show, the delivery engine that subscribers and neighbours can trust.
 
 pub(crate) mod address_guard;
+mod batching;
 mod canary;
 mod hostile;
 mod match_cost;
+mod neighbours;
 mod order;
 mod outage;
 mod rate_limit;
@@ -28,7 +30,14 @@ pub(crate) const LINES: &[Proof] = &[
         name: "rate-limit",
         prove: Some(|ground, lines| Box::pin(rate_limit::prove(ground, lines))),
     },
+    Proof {
+        name: "batching",
+        prove: Some(|ground, lines| Box::pin(batching::prove(ground, lines))),
+    },
     Proof { name: "order", prove: Some(|ground, lines| Box::pin(order::prove(ground, lines))) },
     Proof { name: "outage", prove: Some(|ground, lines| Box::pin(outage::prove(ground, lines))) },
-    Proof { name: "neighbours", prove: None },
+    Proof {
+        name: "neighbours",
+        prove: Some(|ground, lines| Box::pin(neighbours::prove(ground, lines))),
+    },
 ];

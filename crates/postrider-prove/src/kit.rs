@@ -1,5 +1,6 @@
 //! What every proof stands on: the ground it runs on, the lines it prints, and the processes it starts.
 
+mod crowd;
 mod dice;
 mod ground;
 mod installation;
@@ -13,6 +14,7 @@ mod sink;
 mod talk;
 mod worker;
 
+pub(crate) use crowd::{Crowd, CrowdAddresses, CrowdTally, Load, Manner, Offered, manner, place};
 pub(crate) use dice::Dice;
 pub(crate) use ground::{Ground, note};
 pub(crate) use installation::{Installation, Ran, exit_text, run};

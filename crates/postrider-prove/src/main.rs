@@ -41,6 +41,12 @@ enum Command {
     /// The network of its own in which the address guard is proved
     #[command(hide = true)]
     GuardLab(child::guard_lab::Options),
+    /// A receiver of many endpoints, for the proof of isolation
+    #[command(hide = true)]
+    Crowd(child::crowd::Options),
+    /// A process that offers a constant load, for the proof of isolation
+    #[command(hide = true)]
+    Steady(child::steady::Options),
     /// A process that publishes with gaps, for the proof of waking up
     #[command(hide = true)]
     Gaps(child::gaps::Options),
@@ -90,6 +96,8 @@ async fn obey(command: Command) -> anyhow::Result<bool> {
         Command::Publisher(options) => child::publisher::run(options).await.map(|()| true),
         Command::Sink(options) => child::sink::run(options).await.map(|()| true),
         Command::GuardLab(options) => child::guard_lab::run(options).await.map(|()| true),
+        Command::Crowd(options) => child::crowd::run(options).await.map(|()| true),
+        Command::Steady(options) => child::steady::run(options).await.map(|()| true),
         Command::Gaps(options) => child::gaps::run(options).await.map(|()| true),
     }
 }

@@ -88,6 +88,11 @@ impl Installation {
         self.environment.push((name.to_owned(), value.into()));
     }
 
+    /// The key that seals what is secret in it.
+    pub(crate) fn master_key(&self) -> &'static str {
+        MASTER_KEY
+    }
+
     /// A session of ours on the database.
     pub(crate) async fn client(&self) -> anyhow::Result<Client> {
         Ok(Connect::parse(self.server.url(), "prove", None)?.client().await?)
