@@ -283,7 +283,7 @@ async fn two_workers_never_put_an_event_into_two_batches() {
     let stage = Stage::new().await;
     stage.batching(8, 20, 1 << 20).await;
     let flaky = |request: &Received| {
-        let fails = request.sequence.wrapping_mul(2_654_435_761) % 5 == 0;
+        let fails = request.sequence.wrapping_mul(2_654_435_761).is_multiple_of(5);
         Behaviour::Delay(
             Duration::from_millis(3),
             Box::new(Behaviour::status(if fails { 500 } else { 200 })),
@@ -295,7 +295,8 @@ async fn two_workers_never_put_an_event_into_two_batches() {
     for round in 0..20 {
         stage.publish("acme", &format!("r{round}-"), 50).await;
         let (a, b) = tokio::join!(one.fan_out.drain(), two.fan_out.drain());
-        (a.unwrap(), b.unwrap());
+        a.unwrap();
+        b.unwrap();
     }
     stage.becomes(OPEN, 0).await;
     let requests = stage.receiver.received_at("/in");
