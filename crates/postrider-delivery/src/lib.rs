@@ -3,12 +3,13 @@
 //! Writes each outcome through the recorder: `webhook_deliveries_closed`, `webhook_deliveries_open`, `webhook_attempts`.
 //! Never holds a transaction or a connection to the database while a request is in flight.
 //!
-//! The parts: [`Lanes`] (one queue an endpoint, with its slots), `slots` (how many of them there may be), `attempt` (one request), `recorder` (outcomes in batches),
+//! The parts: [`Lanes`] (one queue an endpoint, with its slots), `slots` (how many of them there may be), `shares` and `limit` (what a
+//! tenant, an endpoint and everybody may do at once), `turns` (who is next where that is little), `attempt` (one request), `recorder` (outcomes in batches),
 //! `puller` (leases from the database what a lane has room for), `due` (knows when), `health` (whether deliveries flow), `target` (the endpoint as it is now).
 
 mod attempt;
-mod due;
 mod batch;
+mod due;
 mod engine;
 mod health;
 mod hold;
