@@ -24,6 +24,22 @@ async fn gauges_show_backlog_and_lag() {
 }
 
 #[tokio::test]
+async fn what_waits_for_others_of_its_batch_is_not_late() {
+    let stage = Stage::set().await;
+    let metrics = Metrics::new();
+    stage.publish(1).await;
+    stage.owe("clock_timestamp() - interval '30 seconds'", 0).await;
+    stage
+        .execute(
+            "INSERT INTO postrider.webhook_endpoints (id, tenant_id, url, event_types, batch_max_events, batch_max_wait_ms, batch_max_bytes, batch_encoding)
+             SELECT d.endpoint_id, d.tenant_id, 'https://example.com/', '{*}', 100, 40000, 1024, 'array' FROM postrider.webhook_deliveries_open d",
+        )
+        .await;
+    let sample = gauges::pass(&stage.db, &metrics).await.expect("the database answers");
+    assert!((-10.0..0.0).contains(&sample.due_lag), "{sample:?}");
+}
+
+#[tokio::test]
 async fn an_old_snapshot_is_seen() {
     let stage = Stage::set().await;
     let metrics = Metrics::new();

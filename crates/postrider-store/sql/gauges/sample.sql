@@ -1,5 +1,6 @@
 -- What operators watch: the backlog counted up to $1, its oldest event, the most overdue of at most $2 endpoints, the oldest
--- snapshot of this database that we are allowed to see. Index: webhook_events_pending_pkey, webhook_deliveries_open_due.
+-- snapshot of this database that we are allowed to see. Index: webhook_events_pending_pkey, webhook_deliveries_open_due,
+-- webhook_endpoint_health_pkey, webhook_endpoints_pkey.
 WITH RECURSIVE clock AS MATERIALIZED (
     SELECT clock_timestamp() AS at
 ), earliest AS (
@@ -13,8 +14,9 @@ WITH RECURSIVE clock AS MATERIALIZED (
         ORDER BY d.endpoint_id, d.next_attempt_at LIMIT 1
     ) n
 ), overdue AS (
-    -- Those of an endpoint that is not well are not late: they wait for it.
-    SELECT min(f.next_attempt_at) AS since FROM (SELECT e.endpoint_id, e.next_attempt_at FROM earliest e LIMIT $2) f
+    -- Those of an endpoint that is not well are not late: they wait for it. Neither are those that wait for others of their batch.
+    SELECT min(f.next_attempt_at + coalesce((SELECT e.batch_max_wait_ms FROM postrider.webhook_endpoints e WHERE e.id = f.endpoint_id), 0)
+                                   * interval '1 millisecond') AS since FROM (SELECT e.endpoint_id, e.next_attempt_at FROM earliest e LIMIT $2) f
     WHERE NOT EXISTS (SELECT FROM postrider.webhook_endpoint_health h
                       WHERE h.endpoint_id = f.endpoint_id AND (h.circuit <> 'closed' OR h.paused_until > (SELECT c.at FROM clock c)))
 )
