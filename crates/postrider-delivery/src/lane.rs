@@ -19,6 +19,7 @@ use crate::limit::{self, Limit, Part};
 use crate::pace::whole;
 use crate::slots::Slots;
 use crate::target::Target;
+use crate::turns::Whose;
 
 /// What the first pull of a lane asks for, before the size of its envelopes is known.
 const FIRST_PULL: usize = 64;
@@ -339,6 +340,12 @@ impl Lane {
             state.limit = part.map(|part| Arc::new(Limit::new(part)));
         }
         state.target = Some(target);
+    }
+
+    /// On whose behalf it sends; before its endpoint was read, on nobody's but its own.
+    pub(crate) fn whose(&self) -> Whose {
+        let unknown = Whose { tenant: self.endpoint.0.as_u64_pair().1, endpoint: self.endpoint };
+        self.state().target.as_ref().map_or(unknown, |target| target.whose)
     }
 
     pub(crate) fn limit(&self) -> Option<Arc<Limit>> {

@@ -7,6 +7,7 @@
 //! tenant, an endpoint and everybody may do at once), `turns` (who is next where that is little), `attempt` (one request), `recorder` (outcomes in batches),
 //! `puller` (leases from the database what a lane has room for), `due` (knows when), `health` (whether deliveries flow), `target` (the endpoint as it is now).
 
+mod asked;
 mod attempt;
 mod batch;
 mod due;

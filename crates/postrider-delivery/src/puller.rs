@@ -12,6 +12,7 @@ use postrider_store::deliveries::{self, Pulled};
 use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, warn};
 
+use crate::asked::Asked;
 use crate::batch;
 use crate::health;
 use crate::lanes::Inner;
@@ -31,14 +32,22 @@ pub(crate) async fn run(
     stop: Stop,
 ) {
     let at_once = Arc::new(Semaphore::new(AT_ONCE));
+    let mut asked = Asked::default();
     loop {
-        let endpoint = tokio::select! {
-            () = stop.soft() => return,
-            request = requests.recv() => match request {
-                Some(endpoint) => endpoint,
-                None => return,
-            },
-        };
+        if asked.is_empty() {
+            let request = tokio::select! {
+                () = stop.soft() => return,
+                request = requests.recv() => request,
+            };
+            let Some(endpoint) = request else { return };
+            asked.add(inner.lane(endpoint).whose());
+        }
+        // Whoever asks while this waits may come before those who asked earlier.
+        let Ok(permit) = Arc::clone(&at_once).acquire_owned().await else { return };
+        while let Ok(endpoint) = requests.try_recv() {
+            asked.add(inner.lane(endpoint).whose());
+        }
+        let Some(endpoint) = asked.next() else { continue };
         let lane = inner.lane(endpoint);
         if inner.bytes.load(Ordering::Relaxed) >= inner.byte_budget {
             // Memory comes first.
@@ -63,7 +72,6 @@ pub(crate) async fn run(
                 None => continue,
             },
         };
-        let Ok(permit) = Arc::clone(&at_once).acquire_owned().await else { return };
         if stop.soft_requested() {
             return;
         }
