@@ -44,10 +44,10 @@ pub(crate) struct Set {
     #[command(flatten)]
     whose: Tenant,
     /// Requests in flight to all its endpoints together, in the whole fleet; none: no limit
-    #[arg(long, value_name = "N|none")]
+    #[arg(long, value_name = "N")]
     max_in_flight: Option<String>,
     /// Requests a second to all its endpoints together, from the whole fleet; none: no limit
-    #[arg(long, value_name = "N|none")]
+    #[arg(long, value_name = "N")]
     rate_limit: Option<String>,
 }
 
