@@ -1,5 +1,6 @@
-//! The published libraries of Standard Webhooks, PyPI's and npm's, verify every kind of request that the daemon sends, and
-//! refuse each once it is changed. They are installed into cargo's target folder, once.
+//! The published libraries of Standard Webhooks and of Svix, PyPI's and npm's, verify every kind of request that the daemon
+//! sends, during a rotation with three live secrets too, and refuse each once it is changed. They are installed into cargo's target
+//! folder, once.
 //!
 //! Where a library cannot be had (no Python or Node, or no registry), its half is skipped and says so; with
 //! `POSTRIDER_REQUIRE_RECEIVERS` set that is a failure.
@@ -14,12 +15,32 @@ use serde_json::{Value, json};
 
 use crate::support::{Cli, terminate};
 
-const PYTHON_PACKAGE: &str = "standardwebhooks==1.1.0";
-const NODE_PACKAGE: &str = "standardwebhooks@1.1.1";
+/// What is installed, from where, and what it calls itself.
+const LIBRARIES: [Library; 4] = [
+    Library { name: "python", from: Registry::PyPi, package: "standardwebhooks", version: "1.1.0" },
+    Library { name: "node", from: Registry::Npm, package: "standardwebhooks", version: "1.1.1" },
+    Library { name: "python-svix", from: Registry::PyPi, package: "svix", version: "2.9.1" },
+    Library { name: "node-svix", from: Registry::Npm, package: "svix", version: "2.5.0" },
+];
 const REQUIRE: &str = "POSTRIDER_REQUIRE_RECEIVERS";
 const LIMIT: Duration = Duration::from_secs(30);
 /// A secret of the caller's own, as long as they get: 64 bytes.
 const OWN_SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZg==";
+
+/// A published library that verifies webhooks.
+struct Library {
+    /// The folder that it is kept in, and what it is called in what this prints.
+    name: &'static str,
+    from: Registry,
+    package: &'static str,
+    version: &'static str,
+}
+
+#[derive(Clone, Copy)]
+enum Registry {
+    PyPi,
+    Npm,
+}
 
 /// One question to a library: is this request good?
 struct Question {
@@ -32,19 +53,20 @@ async fn python_and_node_verify_every_kind_of_request() {
     let requests = requests().await;
     let questions: Vec<Question> = requests.iter().flat_map(questions).collect();
     let mut verified = 0;
-    for (name, found) in [("python", python()), ("node", node())] {
-        match found {
+    for library in LIBRARIES {
+        let name = library.name;
+        match library.command() {
             Ok(command) => {
                 judge(name, command, &questions);
                 verified += 1;
             }
             Err(why) => {
-                eprintln!("SKIPPED: {name}'s standardwebhooks verified nothing: {why}");
+                eprintln!("SKIPPED: {name} verified nothing: {why}");
                 assert!(std::env::var_os(REQUIRE).is_none(), "{REQUIRE} is set, and {name}: {why}");
             }
         }
     }
-    println!("{verified} of 2 libraries asked about {} requests", requests.len());
+    println!("{verified} of {} libraries asked about {} requests", LIBRARIES.len(), requests.len());
 }
 
 /// Asks one library all questions.
@@ -179,32 +201,41 @@ fn questions((request, secrets): &(Received, Vec<String>)) -> Vec<Question> {
     questions
 }
 
-/// The command that verifies with PyPI's package, which it installs where it is missing.
-fn python() -> Result<Command, String> {
-    let folder = receivers().join("python");
-    if !folder.join("standardwebhooks").is_dir() {
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(&folder).arg(PYTHON_PACKAGE);
-        install(pip)?;
+impl Library {
+    /// The command that verifies with it. It is installed where it is missing.
+    fn command(&self) -> Result<Command, String> {
+        let folder = receivers().join(self.name);
+        match self.from {
+            Registry::PyPi => self.python(&folder),
+            Registry::Npm => self.node(&folder),
+        }
     }
-    let mut command = Command::new("python3");
-    command.env("PYTHONPATH", folder).env("PYTHONUTF8", "1").arg(script("verify.py"));
-    Ok(command)
-}
 
-/// The command that verifies with npm's package, which it installs where it is missing.
-fn node() -> Result<Command, String> {
-    let folder = receivers().join("node");
-    if !folder.join("node_modules/standardwebhooks").is_dir() {
-        std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-        let mut npm = Command::new("npm");
-        npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]);
-        npm.arg(&folder).arg(NODE_PACKAGE).current_dir(&folder);
-        install(npm)?;
+    fn python(&self, folder: &Path) -> Result<Command, String> {
+        if !folder.join(self.package).is_dir() {
+            let package = format!("{}=={}", self.package, self.version);
+            let mut pip = Command::new("python3");
+            pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(folder).arg(package);
+            install(pip)?;
+        }
+        let mut command = Command::new("python3");
+        command.env("PYTHONPATH", folder).env("PYTHONUTF8", "1");
+        command.arg(script("verify.py")).arg(self.package);
+        Ok(command)
     }
-    let mut command = Command::new("node");
-    command.arg(script("verify.mjs")).arg(folder);
-    Ok(command)
+
+    fn node(&self, folder: &Path) -> Result<Command, String> {
+        if !folder.join("node_modules").join(self.package).is_dir() {
+            std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+            let mut npm = Command::new("npm");
+            npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(folder);
+            npm.arg(format!("{}@{}", self.package, self.version)).current_dir(folder);
+            install(npm)?;
+        }
+        let mut command = Command::new("node");
+        command.arg(script("verify.mjs")).arg(folder).arg(self.package);
+        Ok(command)
+    }
 }
 
 fn install(mut command: Command) -> Result<(), String> {

@@ -1,14 +1,15 @@
-"""Verifies requests, one JSON object a line, with PyPI's standardwebhooks. Prints what it accepted, one word a line."""
+"""Verifies requests, one JSON object a line, with PyPI's standardwebhooks or svix. Prints what it accepted, one word a line."""
 
+import importlib
 import json
 import sys
 
-from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+library = importlib.import_module(sys.argv[1] + ".webhooks")
 
 for line in sys.stdin:
     request = json.loads(line)
     try:
-        Webhook(request["secret"]).verify(request["body"], request["headers"])
+        library.Webhook(request["secret"]).verify(request["body"], request["headers"])
         print("accepted")
-    except WebhookVerificationError:
+    except library.WebhookVerificationError:
         print("refused")

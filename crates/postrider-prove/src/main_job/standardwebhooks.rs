@@ -1,5 +1,5 @@
-//! Python's and Node's `standardwebhooks` packages verify every kind of request sent: by the test that `./run-tests` runs,
-//! which may not skip either of them here.
+//! Python's and Node's packages of Standard Webhooks and of Svix verify every kind of request sent: by the test that
+//! `./run-tests` runs, which may not skip any of them here.
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
@@ -16,13 +16,14 @@ pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<
         .args(["test", "--quiet", "--locked", "--package", "postrider-cli", "--test", "it", "--"])
         .args(["--exact", TEST, "--nocapture"])
         .env("POSTRIDER_REQUIRE_RECEIVERS", "1")
-        .current_dir(ground.repository());
+        .current_dir(ground.repository())
+        .kill_on_drop(true);
     let output = command.output().await.context("run the test")?;
     let (out, err) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let mut figures = serde_json::Map::new();
     let mut shown = Vec::new();
-    for library in ["python", "node"] {
+    for library in ["python", "node", "python-svix", "node-svix"] {
         let begin = format!("{library} accepted ");
         let Some((accepted, refused)) = out.lines().find_map(|line| {
             let (accepted, refused) = line.split_once(&begin)?.1.split_once(" and refused ")?;
@@ -41,7 +42,7 @@ pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<
         output.status.success(),
         "standardwebhooks",
         shown.join(", "),
-        "every request, by PyPI's and npm's package",
+        "every request, by PyPI's and npm's packages standardwebhooks and svix, with three live secrets too",
         Value::Object(figures),
     );
     Ok(())
