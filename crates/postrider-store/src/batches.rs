@@ -58,7 +58,9 @@ pub struct Look {
     pub tenant: String,
     /// How its requests are written; `None` if this binary does not know the word, or the endpoint is gone.
     pub format: Option<Format>,
-    /// `None`: it asks for batches no more.
+    /// Whether it asks for batches.
+    pub asks: bool,
+    /// What it asks for; `None` also where this binary cannot read it.
     pub policy: Option<BatchPolicy>,
     /// Deliveries with an order key are left, from before it asked for batches.
     pub ordered: bool,
@@ -137,6 +139,7 @@ pub async fn look(
         due: due_deliveries(&rows),
         tenant: text("tenant_id").unwrap_or_default(),
         format: text("format").and_then(|word| word.parse().ok()),
+        asks: about.is_some_and(|row| row.get::<_, Option<i16>>("max_events").is_some()),
         policy: about.and_then(policy),
         ordered: about.is_some_and(|row| row.get("ordered")),
         batched: about.is_some_and(|row| row.get("batched")),

@@ -189,4 +189,51 @@ mod tests {
         let formed = form(Some(&policy(2, 4096)), &[old(10); 5], 0);
         assert!(formed.requests.is_empty() && formed.cut);
     }
+
+    /// Numbers that look like chance and are the same in every run.
+    fn roll(seed: &mut u64, sides: u64) -> usize {
+        *seed =
+            seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from((*seed >> 33) % sides).unwrap()
+    }
+
+    #[test]
+    fn whatever_is_due_nobody_goes_twice_and_every_request_keeps_to_its_limits() {
+        let mut seed = 7;
+        for round in 0..3000 {
+            let encoding = if round % 2 == 0 { Encoding::Array } else { Encoding::Ndjson };
+            let events = 1 + roll(&mut seed, 9);
+            let policy =
+                BatchPolicy::new(i64::try_from(events).unwrap(), SECOND, 1024, encoding).unwrap();
+            let candidates: Vec<Candidate> = (0..roll(&mut seed, 40))
+                .map(|_| Candidate {
+                    bytes: 1 + roll(&mut seed, 600) * (1 + roll(&mut seed, 3)),
+                    waited: Duration::from_millis(u64::try_from(roll(&mut seed, 1200)).unwrap()),
+                    alone: roll(&mut seed, 5) == 0,
+                })
+                .collect();
+            let most = roll(&mut seed, 12);
+            let formed = form(Some(&policy), &candidates, most);
+            assert!(formed.requests.len() <= most);
+            let mut seen = vec![0; candidates.len()];
+            for request in &formed.requests {
+                let places = match request {
+                    Request::Alone(place) => vec![*place],
+                    Request::Batch(places) => places.clone(),
+                };
+                places.iter().for_each(|place| seen[*place] += 1);
+                let Request::Batch(places) = request else { continue };
+                assert!(places.iter().all(|place| !candidates[*place].alone));
+                let bytes: usize = places.iter().map(|place| candidates[*place].bytes).sum();
+                let around =
+                    if encoding == Encoding::Array { places.len() + 1 } else { places.len() };
+                assert!(places.len() == 1 || bytes + around <= 1024, "{bytes} + {around}");
+                assert!((1..=events).contains(&places.len()));
+            }
+            assert!(seen.iter().all(|times| *times <= 1));
+            // Nobody who has waited long enough is left behind, unless for room.
+            let late = |place: &usize| seen[*place] == 0 && candidates[*place].waited >= SECOND;
+            assert!(formed.cut || !(0..candidates.len()).any(|place| late(&place)), "{formed:?}");
+        }
+    }
 }

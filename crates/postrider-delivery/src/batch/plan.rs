@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use postrider_core::batch::{BatchPolicy, Candidate, Formed, Request, form, item_bytes};
+use postrider_core::batch::{BatchPolicy, Candidate, Request, form, item_bytes};
 use postrider_core::format::Format;
 use postrider_core::ids::{BatchId, DeliveryId};
 use postrider_store::admin::endpoints::TEST_EVENT;
@@ -36,10 +36,15 @@ impl<'a> Manner<'a> {
     }
 }
 
-/// Whether anything could go, by a look that has locked nothing.
-pub(super) fn is_anything_ready(manner: Option<&Manner<'_>>, due: &[DueDelivery]) -> Formed {
-    let candidates: Vec<Candidate> = due.iter().map(|d| candidate(manner, d)).collect();
-    form(manner.map(|manner| &manner.policy), &candidates, usize::MAX)
+/// By a look that has locked nothing: `Some` if nothing can go yet, with how long what is there waits for company. What was in a batch
+/// already does not wait once more.
+pub(super) fn nothing_yet(manner: Option<&Manner<'_>>, look: &Look) -> Option<Option<Duration>> {
+    if look.batched && look.due.iter().any(|due| due.batch.is_some()) {
+        return None;
+    }
+    let candidates: Vec<Candidate> = look.due.iter().map(|due| candidate(manner, due)).collect();
+    let formed = form(manner.map(|manner| &manner.policy), &candidates, usize::MAX);
+    formed.requests.is_empty().then_some(formed.wait)
 }
 
 /// Plans up to `most` requests with no more than `bytes` in all, but always one, out of what is locked.

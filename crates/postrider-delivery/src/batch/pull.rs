@@ -11,7 +11,7 @@ use postrider_store::deliveries::{self, LeasedDelivery};
 use tracing::{debug, warn};
 
 use super::assemble::assemble;
-use super::plan::{Manner, batches_of, is_anything_ready, plan};
+use super::plan::{Manner, batches_of, nothing_yet, plan};
 use crate::lane::Lane;
 use crate::lanes::Inner;
 use crate::puller::{AFTER_FAILURE, HELD, SOON};
@@ -78,7 +78,7 @@ async fn find(
 ) -> Result<Found, StoreError> {
     let look = batches::look(&inner.db, endpoint, usize::from(MOST_EVENTS), inner.owner).await?;
     let mut found = Found { again: look.next_due, ..Found::default() };
-    if look.policy.is_none() && !look.batched {
+    if !look.asks && !look.batched {
         debug!(endpoint.id = %endpoint, "{endpoint} asks for batches no more");
         inner.batching.remove(endpoint);
         found.more = true;
@@ -89,10 +89,9 @@ async fn find(
         ordered(inner, endpoint, wanted, &mut found).await?;
     }
     let manner = Manner::of(&look);
-    let ready = is_anything_ready(manner.as_ref(), &look.due);
-    if ready.requests.is_empty() {
-        found.rest = ready.wait.is_some();
-        found.at_latest(ready.wait);
+    if let Some(wait) = nothing_yet(manner.as_ref(), &look) {
+        found.rest = wait.is_some();
+        found.at_latest(wait);
         return Ok(found);
     }
     let left = wanted.saturating_sub(found.items.len()).max(1);

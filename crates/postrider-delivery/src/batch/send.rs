@@ -130,7 +130,11 @@ impl Sender {
             Verdict::Delivered => {
                 self.observe_latency(batch);
                 let refused = judged.refused;
-                debug!(batch.id = %id, endpoint.id = %endpoint, attempt.number = number, members, refused, duration_ms, "delivered {id} on attempt {number}, {refused} of {members} refused");
+                if refused > 0 {
+                    info!(batch.id = %id, endpoint.id = %endpoint, attempt.number = number, members, refused, duration_ms, "{refused} of the {members} deliveries of {id} were refused by themselves");
+                } else {
+                    debug!(batch.id = %id, endpoint.id = %endpoint, attempt.number = number, members, duration_ms, "delivered {id} on attempt {number}");
+                }
             }
             Verdict::Retry { after } => info!(
                 batch.id = %id, endpoint.id = %endpoint, attempt.number = number, members, duration_ms, status, error,

@@ -261,21 +261,108 @@ async fn a_killed_workers_batch_is_sent_again_by_another_as_it_was() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stopped_workers_batch_is_due_at_once_and_stays_what_it_is() {
     let stage = Stage::new().await;
-    stage.batching(5, 60_000, 1 << 20).await;
+    let endpoint = stage.batching(5, 50, 1 << 20).await;
     stage.receiver.behave("/in", Behaviour::Hang);
-    stage.publish("acme", "e", 10).await;
+    stage.publish("acme", "e", 8).await;
     let one = stage.at_work(Knobs::default()).await;
     stage.receiver.wait_for(2, Duration::from_secs(5)).await;
     one.stop.request_hard();
-    assert_eq!(one.delivery.finish().await.released, 10, "every member's lease");
+    assert_eq!(one.delivery.finish().await.released, 8, "every member's lease");
     stage.receiver.behave("/in", Behaviour::status(200));
+    // The batch of three is one already: it waits for nobody.
+    stage.change(endpoint, "batch_max_wait_ms = 60000").await;
     let two = stage.worker(Knobs { owner: 2, ..Knobs::default() }).await;
-    stage.becomes(DELIVERED, 10).await;
+    stage.becomes(DELIVERED, 8).await;
     let requests = stage.receiver.received_at("/in");
     assert_unchanged(&requests);
     let ids: BTreeSet<&str> = requests.iter().map(Received::id).collect();
     assert_eq!((requests.len(), ids.len()), (4, 2));
     two.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_with_a_member_in_other_hands_waits_and_is_not_taken_for_broken() {
+    let stage = Stage::new().await;
+    stage.batching(4, 60_000, 1 << 20).await;
+    stage.receiver.behave("/in", Behaviour::statuses([500, 200]));
+    stage.publish("acme", "e", 4).await;
+    let holder = stage.another_client().await;
+    let worker = stage.at_work(Knobs::default()).await;
+    stage.becomes("SELECT count(*) FROM postrider.webhook_attempts", 4).await;
+    // As another worker's claim, or an operator's statement, holds a row for a moment.
+    holder
+        .batch_execute(
+            "BEGIN; SELECT FROM postrider.webhook_deliveries_open ORDER BY id LIMIT 1 FOR UPDATE",
+        )
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(stage.receiver.count(), 1, "the others do not go without it");
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    stage.becomes(DELIVERED, 4).await;
+    let requests = stage.receiver.received_at("/in");
+    assert_eq!(requests.len(), 2);
+    assert_unchanged(&requests);
+    assert_eq!(requests[0].id(), requests[1].id());
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_counts_once_for_cap_and_rate() {
+    let stage = Stage::new().await;
+    let endpoint = stage.batching(10, 60_000, 1 << 20).await;
+    stage.change(endpoint, "max_in_flight = 2, rate_limit = 10").await;
+    stage.receiver.behave("/in", Behaviour::delay(Duration::from_millis(50)));
+    stage.publish("acme", "e", 120).await;
+    let worker = stage.at_work(Knobs::default()).await;
+    stage.becomes(DELIVERED, 120).await;
+    let requests = stage.receiver.received_at("/in");
+    assert_eq!(requests.len(), 12);
+    assert!(stage.receiver.most_open() <= 2);
+    let took = requests[11].at - requests[0].at;
+    assert!(took >= Duration::from_millis(850), "12 requests at 10 a second: {took:?}");
+    assert!(took < Duration::from_secs(5), "not 120: {took:?}");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_expires_while_its_batch_waits_for_its_turn_is_not_sent() {
+    let stage = Stage::new().await;
+    let endpoint = stage.batching(2, 60_000, 1 << 20).await;
+    stage.change(endpoint, "rate_limit = 1").await;
+    stage.publish("acme", "e", 3).await;
+    stage.client.execute("SELECT postrider.publish_v1('acme', 'brief', 'email.received', '{}', NULL, NULL, NULL, interval '700 milliseconds', NULL, true)", &[]).await.unwrap();
+    let worker = stage.at_work(Knobs::default()).await;
+    let batches = "SELECT count(*) FROM postrider.webhook_deliveries_open WHERE lease_owner IS NOT NULL AND batch_id IS NOT NULL";
+    stage.receiver.wait_for(1, Duration::from_secs(5)).await;
+    // The second one is in memory, and waits for its second.
+    stage.becomes(batches, 2).await;
+    stage.becomes(OPEN, 0).await;
+    assert_eq!(stage.sizes(), [2, 1]);
+    assert_eq!(members(&stage.receiver.received_at("/in")[1]), ["e2"]);
+    let expired =
+        "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'expired'";
+    assert_eq!((stage.count(expired).await, stage.count(DELIVERED).await), (1, 3));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_in_flight_when_its_endpoint_is_disabled_is_still_recorded() {
+    let stage = Stage::new().await;
+    let endpoint = stage.batching(3, 60_000, 1 << 20).await;
+    stage.change(endpoint, "max_in_flight = 1").await;
+    // Longer than an endpoint is taken for unchanged.
+    stage.receiver.behave("/in", Behaviour::delay(Duration::from_millis(2500)));
+    stage.publish("acme", "e", 6).await;
+    let worker = stage.at_work(Knobs::default()).await;
+    stage.receiver.wait_for(1, Duration::from_secs(5)).await;
+    stage.disable(endpoint).await;
+    stage.becomes(OPEN, 0).await;
+    let cancelled =
+        "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'cancelled'";
+    assert_eq!((stage.count(DELIVERED).await, stage.count(cancelled).await), (3, 3));
+    assert_eq!(stage.receiver.count(), 1);
+    worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -153,3 +153,27 @@ fn the_batches_of_due_deliveries_are_named_once() {
     let all = [of(1, Some(two)), of(2, None), of(3, Some(one)), of(4, Some(two))];
     assert_eq!(batches_of(&all), [two, one]);
 }
+
+#[test]
+fn a_look_says_whether_it_is_worth_locking_anything() {
+    let look = |due: Vec<DueDelivery>, batched| Look {
+        due,
+        tenant: "acme".to_owned(),
+        format: Some(Format::Postrider),
+        asks: true,
+        policy: Some(manner().policy),
+        ordered: false,
+        batched,
+        next_due: None,
+    };
+    let fresh = |n| DueDelivery { waited: Duration::from_millis(400), ..due(n) };
+    let wait = Some(Duration::from_millis(600));
+    let asked = |look: &Look| nothing_yet(Some(&manner()), look);
+    assert_eq!(asked(&look(vec![], false)), Some(None));
+    assert_eq!(asked(&look(vec![fresh(1), fresh(2)], false)), Some(wait));
+    assert_eq!(asked(&look(vec![fresh(1), fresh(2), fresh(3)], false)), None, "full");
+    assert_eq!(asked(&look(vec![due(1)], false)), None, "waited");
+    let was = DueDelivery { batch: Some(BatchId(Uuid::from_u128(9))), ..fresh(1) };
+    assert_eq!(asked(&look(vec![was.clone()], true)), None, "a batch that was formed is whole");
+    assert_eq!(asked(&look(vec![was], false)), Some(wait), "and over, it is none");
+}
