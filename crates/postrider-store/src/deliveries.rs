@@ -9,13 +9,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::future::join;
 use jiff::Timestamp;
 use postrider_core::ids::{BatchId, DeliveryId, EndpointId};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::statement::{DELIVERIES_DUE, DELIVERIES_NEXT_DUE, DELIVERIES_PULL, DELIVERIES_RELEASE};
-use crate::{Db, StoreError};
+use crate::statement::{
+    DELIVERIES_BODIES, DELIVERIES_DUE, DELIVERIES_NEXT_DUE, DELIVERIES_PULL,
+    DELIVERIES_PULL_ORDERED, DELIVERIES_RELEASE,
+};
+use crate::{Db, Session, StoreError};
 
 pub use record::{AttemptRecord, Close, Recorded, Records, Reschedule, record};
 
@@ -122,48 +126,80 @@ pub async fn pull(
 ) -> Result<Pulled, StoreError> {
     let mut session = db.session().await?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let lease = whole_seconds(lease);
     let leased_at = Instant::now();
-    let rows = session
-        .query(&DELIVERIES_PULL, &[&endpoint.0, &limit, &owner, &whole_seconds(lease)])
-        .await?;
-    let mut events: HashMap<i64, Arc<EventPayload>> = HashMap::with_capacity(rows.len() / 2);
-    let mut leased = Vec::with_capacity(rows.len() / 2);
-    let (mut held, mut batching) = (false, false);
-    for row in &rows {
-        let (seq, id): (Option<i64>, Option<Uuid>) = (row.get(0), row.get(1));
-        match (seq, id) {
-            (Some(seq), Some(id)) => {
-                leased.push((seq, id, row.get(2), row.get::<_, i16>(3), row.get(8)));
-            }
-            (Some(seq), None) => drop(events.insert(seq, Arc::new(payload(row)))),
-            // Which of the two it is stands where an event says whether it has an order.
-            (None, _) => match row.get(8) {
-                Some(true) => held = true,
-                _ => batching = true,
-            },
+    let rows = session.begin_with(&DELIVERIES_PULL, &[&endpoint.0, &limit, &owner, &lease]).await?;
+    let mut leased: Vec<Row> = Vec::with_capacity(rows.len());
+    let (mut some_ordered, mut batching, mut held) = (false, false, false);
+    for row in rows {
+        match row.get::<_, Option<Uuid>>(0) {
+            Some(_) => leased.push(row),
+            None => (some_ordered, batching) = (row.get(5), row.get(6)),
         }
     }
-    leased.sort_unstable_by_key(|(seq, ..)| *seq);
-    let delivery =
-        |(seq, id, lease_no, attempts, ordered): (i64, Uuid, i32, i16, bool)| LeasedDelivery {
-            id: DeliveryId(id),
-            endpoint,
-            lease_no,
-            attempts: u16::try_from(attempts).unwrap_or(0),
-            ordered,
-            event: events.get(&seq).cloned(),
-            leased_at,
-            batch: None,
-        };
-    Ok(Pulled { deliveries: leased.into_iter().map(delivery).collect(), held, batching })
+    let unordered = leased.len();
+    if some_ordered {
+        for row in
+            session.run(&DELIVERIES_PULL_ORDERED, &[&endpoint.0, &limit, &owner, &lease]).await?
+        {
+            match row.get::<_, Option<Uuid>>(0) {
+                Some(_) => leased.push(row),
+                None => held = true,
+            }
+        }
+    }
+    let events = commit_with_bodies(session, &leased).await?;
+    let mut deliveries: Vec<(i64, LeasedDelivery)> = Vec::with_capacity(leased.len());
+    for (place, row) in leased.iter().enumerate() {
+        let seq = row.get(3);
+        deliveries.push((
+            seq,
+            LeasedDelivery {
+                id: DeliveryId(row.get(0)),
+                endpoint,
+                lease_no: row.get(1),
+                attempts: u16::try_from(row.get::<_, i16>(2)).unwrap_or(0),
+                ordered: place >= unordered,
+                event: events.get(&seq).cloned(),
+                leased_at,
+                batch: None,
+            },
+        ));
+    }
+    deliveries.sort_unstable_by_key(|(seq, _)| *seq);
+    let deliveries = deliveries.into_iter().map(|(_, delivery)| delivery).collect();
+    Ok(Pulled { deliveries, held, batching })
+}
+
+/// Commits the leases of a pull and reads what they send, in one round trip. Dropped before, nothing is leased.
+async fn commit_with_bodies(
+    mut session: Session,
+    leased: &[Row],
+) -> Result<HashMap<i64, Arc<EventPayload>>, StoreError> {
+    let published = || leased.iter().map(|row| row.get::<_, Timestamp>(4));
+    let (Some(first), Some(last)) = (published().min(), published().max()) else {
+        session.commit().await?;
+        return Ok(HashMap::new());
+    };
+    let seqs: Vec<i64> = leased.iter().map(|row| row.get(3)).collect();
+    session.prepare(&DELIVERIES_BODIES).await?;
+    let (rows, committed) =
+        join(session.run(&DELIVERIES_BODIES, &[&seqs, &first, &last]), session.commit_pipelined())
+            .await;
+    if committed.is_ok() {
+        session.committed();
+    }
+    let rows = rows?;
+    committed?;
+    Ok(rows.iter().map(|row| (row.get(0), Arc::new(payload(row)))).collect())
 }
 
 fn payload(row: &Row) -> EventPayload {
     EventPayload {
-        id: row.get(4),
-        envelope: Bytes::copy_from_slice(row.get::<_, &str>(5).as_bytes()),
-        traceparent: row.get(6),
-        expires_at: row.get(7),
+        id: row.get(1),
+        envelope: Bytes::copy_from_slice(row.get::<_, &str>(2).as_bytes()),
+        traceparent: row.get(3),
+        expires_at: row.get(4),
     }
 }
 

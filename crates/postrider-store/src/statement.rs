@@ -92,8 +92,10 @@ statements! {
     DELIVERIES_KEPT = "deliveries/kept" (UUID_ARRAY, INT8);
     DELIVERIES_NEXT_DUE = "deliveries/next_due" (UUID);
     DELIVERIES_PULL = "deliveries/pull" (UUID, INT8, INT8, INT4);
+    DELIVERIES_PULL_ORDERED = "deliveries/pull_ordered" (UUID, INT8, INT8, INT4);
     DELIVERIES_RELEASE = "deliveries/release" (UUID_ARRAY, INT4_ARRAY, INT8);
     DELIVERIES_RESCHEDULE = "deliveries/reschedule" (UUID_ARRAY, INT4_ARRAY, INT2_ARRAY, INT2_ARRAY, INT4_ARRAY, INT8_ARRAY, TEXT_ARRAY, INT8);
+    DELIVERIES_BODIES = "deliveries/bodies" (INT8_ARRAY, TIMESTAMPTZ, TIMESTAMPTZ);
     DELIVERIES_CANCEL_ENDPOINT = "deliveries/cancel_endpoint" (UUID, TEXT, INT8);
     DELIVERIES_TELL_EXHAUSTED = "deliveries/tell_exhausted" (UUID_ARRAY, INT8, TEXT_ARRAY);
     ENDPOINT_HEALTH_GIVE_BACK = "endpoint_health/give_back" (UUID, INT8, INT8);
