@@ -13,6 +13,9 @@ mod signing;
 
 use crate::kit::Proof;
 
+/// The line that looks for secrets.
+pub(crate) const CANARY: &str = "canary";
+
 /// The lines, the short ones first.
 pub(crate) const LINES: &[Proof] = &[
     Proof {
@@ -25,7 +28,6 @@ pub(crate) const LINES: &[Proof] = &[
     },
     Proof { name: "hostile", prove: Some(|ground, lines| Box::pin(hostile::prove(ground, lines))) },
     Proof { name: "signing", prove: Some(|ground, lines| Box::pin(signing::prove(ground, lines))) },
-    Proof { name: "canary", prove: Some(|ground, lines| Box::pin(canary::prove(ground, lines))) },
     Proof {
         name: "rate-limit",
         prove: Some(|ground, lines| Box::pin(rate_limit::prove(ground, lines))),
@@ -40,4 +42,6 @@ pub(crate) const LINES: &[Proof] = &[
         name: "neighbours",
         prove: Some(|ground, lines| Box::pin(neighbours::prove(ground, lines))),
     },
+    // Last: it searches what all of them have said.
+    Proof { name: CANARY, prove: Some(|ground, lines| Box::pin(canary::prove(ground, lines))) },
 ];

@@ -2,11 +2,13 @@
 
 mod crowd;
 mod dice;
+mod evidence;
 mod ground;
 mod installation;
 mod lab;
 mod lines;
 mod listener;
+mod page;
 mod process;
 mod proof;
 mod server;
@@ -16,12 +18,14 @@ mod worker;
 
 pub(crate) use crowd::{Crowd, CrowdAddresses, CrowdTally, Load, Manner, Offered, manner, place};
 pub(crate) use dice::Dice;
+pub(crate) use evidence::Evidence;
 pub(crate) use ground::{Ground, note};
 pub(crate) use installation::{Installation, Ran, exit_text, run};
 pub(crate) use lab::{Lab, LabReady, LabSeen};
 pub(crate) use lines::Lines;
 pub(crate) use listener::Listener;
-pub(crate) use process::free_port;
+pub(crate) use page::page;
+pub(crate) use process::{free_port, signal};
 pub(crate) use proof::{Proof, choose};
 pub(crate) use server::Server;
 pub(crate) use sink::{Listening, Sink, SinkState};

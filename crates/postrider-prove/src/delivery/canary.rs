@@ -1,5 +1,6 @@
 //! Each kind of secret is a text of its own; then everything that can go wrong with it is made to. None of them is in a log, an
-//! error, a metric, an answer, or unsealed in the database; the same search finds every one that is planted in a control log.
+//! error, a metric, an answer, or unsealed in the database; nor are those of the lines before this one in anything that the whole
+//! run said. The same search finds every one that is planted in a control log.
 
 mod grep;
 
@@ -10,11 +11,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use postrider_testkit::{Behaviour, Receiver, Reply};
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
-use crate::kit::{Ground, Installation, Lines};
+use crate::kit::{Evidence, Ground, Installation, Lines, page};
 use grep::Canary;
+
+/// The installation of this line.
+const NAME: &str = "canary";
 
 pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<()> {
     let mut stage = Stage::set(ground).await?;
@@ -22,46 +25,73 @@ pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<
     stage.mistakes().await?;
     stage.deliver().await?;
     stage.questions().await?;
-    let (canaries, texts) = stage.end().await?;
+    let (mut canaries, mut texts) = stage.end().await?;
+    let (kinds, evidence) = (canaries.len(), ground.evidence());
+    // What the lines before this one used as secrets, and what they said.
+    let others = evidence.secrets().into_iter().filter(|(installation, _)| installation != NAME);
+    canaries.extend(others.map(|(_, text)| Canary::new("secret of another line", text)));
+    let logs = evidence.texts()?;
+    let (own, files) = (texts.len(), logs.len());
+    texts.extend(logs);
 
-    let found: Vec<String> = canaries
-        .iter()
-        .flat_map(|canary| texts.iter().map(move |text| (canary, text)))
-        .filter(|(canary, (_, text))| canary.found_in(text) > 0)
-        .map(|(canary, (place, _))| format!("{} in {place}", canary.kind))
-        .collect();
+    let found = search(&canaries, &texts);
     // A search that finds nothing where there is something would prove nothing.
-    let planted: Vec<(&Canary, String)> = canaries
-        .iter()
-        .flat_map(|canary| canary.forms().into_iter().map(move |form| (canary, form)))
-        .collect();
-    let missed = planted
-        .iter()
-        .filter(|(canary, form)| {
-            canary.found_in(&format!("INFO control: a line with {form} in it")) == 0
-        })
-        .count();
+    let (planted, missed) = plant(&canaries, evidence)?;
     let bytes: usize = texts.iter().map(|(_, text)| text.len()).sum();
     let mut figure = format!(
-        "{} kinds of secrets, {} found in {} texts of {} KiB; {} of {} planted ones found",
-        canaries.len(),
+        "{kinds} kinds of secrets and {} of other lines, {} found in {own} answers and pages and {files} logs of the whole run, \
+         {} KiB; {} of {planted} planted ones found",
+        canaries.len() - kinds,
         found.len(),
-        texts.len(),
         bytes / 1024,
-        planted.len() - missed,
-        planted.len()
+        planted - missed,
     );
     if !found.is_empty() {
         figure = format!("{figure}: {}", found.join(", "));
     }
     let figures = json!({
-        "kinds": canaries.iter().map(|canary| canary.kind).collect::<Vec<_>>(),
+        "kinds": canaries[..kinds].iter().map(|canary| canary.kind).collect::<Vec<_>>(),
+        "of_other_lines": canaries.len() - kinds,
         "places": texts.iter().map(|(place, _)| place).collect::<Vec<_>>(),
-        "bytes": bytes, "found": found, "planted": planted.len(), "missed": missed,
+        "bytes": bytes, "found": found, "planted": planted, "missed": missed,
     });
     let passed = found.is_empty() && missed == 0 && bytes > 10_000;
     lines.put(passed, "canary", figure, "0 found, all planted ones found", figures);
     Ok(())
+}
+
+/// Which secrets are in which texts.
+fn search(canaries: &[Canary], texts: &[(String, String)]) -> Vec<String> {
+    let mut found = Vec::new();
+    for canary in canaries {
+        let forms = canary.forms();
+        for (place, text) in texts {
+            if forms.iter().any(|form| text.contains(form.as_str())) {
+                found.push(format!("{} in {place}", canary.kind));
+            }
+        }
+    }
+    found
+}
+
+/// Plants every form of every secret in a log of its own among the others, each in a line, and looks for it there as everywhere:
+/// how many were planted, and how many were missed.
+fn plant(canaries: &[Canary], evidence: &Evidence) -> anyhow::Result<(usize, usize)> {
+    const CONTROL: &str = "control";
+    for form in canaries.iter().flat_map(Canary::forms) {
+        evidence.keep(CONTROL, &format!("INFO control: a line with {form} in it"))?;
+    }
+    let control = evidence.texts()?.into_iter().find(|(name, _)| name == "control.log");
+    let (_, control) = control.context("the control log")?;
+    let (mut planted, mut missed) = (0, 0);
+    for canary in canaries {
+        for form in canary.forms() {
+            planted += 1;
+            let line = control.lines().find(|line| line.contains(&format!(" {form} ")));
+            missed += usize::from(line.is_none_or(|line| canary.found_in(line) == 0));
+        }
+    }
+    Ok((planted, missed))
 }
 
 /// The installation, its secrets, and everything that was said.
@@ -74,7 +104,7 @@ struct Stage {
 
 impl Stage {
     async fn set(ground: &Ground) -> anyhow::Result<Self> {
-        let mut installation = Installation::new(ground, "canary").await?;
+        let mut installation = Installation::new(ground, NAME).await?;
         let master: [u8; 32] = unique("master").into_bytes()[..32].try_into()?;
         let master = STANDARD.encode(master);
         installation.set("POSTRIDER_MASTER_KEY", &master);
@@ -287,14 +317,4 @@ impl Stage {
 /// A text that is nowhere else.
 fn unique(what: &str) -> String {
     format!("{what}+/{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
-}
-
-/// A page of the worker's admin listener, whatever it says.
-async fn page(address: &str, path: &str) -> anyhow::Result<String> {
-    let mut stream = TcpStream::connect(address).await.context("reach the admin listener")?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await?;
-    Ok(text)
 }

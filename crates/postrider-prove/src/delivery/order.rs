@@ -13,6 +13,7 @@ use tokio_postgres::Client;
 use crate::kit::{Dice, Ground, Installation, Lines, Sink, Worker, note};
 
 const KEYS: i32 = 500;
+const ENDPOINTS: i64 = 2;
 const PUBLISHERS: i32 = 5;
 const WORKERS: usize = 3;
 /// Of a thousand requests so many fail.
@@ -28,7 +29,7 @@ const PUBLISH: &str = "SELECT count(postrider.publish_v1('acme', 'k' || k || '-'
      FROM generate_series($1::integer, $2::integer) k";
 
 pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<()> {
-    let rounds: i32 = ground.size(100, 10);
+    let rounds: i32 = ground.size(100, 20);
     let least_kills: usize = ground.size(10, 3);
     let mut installation = Installation::new(ground, "order").await?;
     let client = installation.client().await?;
@@ -100,24 +101,29 @@ async fn storm(
         });
     }
     let (mut dice, mut kills, begun) = (Dice::new(SEED), 0, Instant::now());
+    let total = ENDPOINTS * i64::from(KEYS * rounds);
     let mut next_kill = Instant::now() + Duration::from_millis(500);
     loop {
         tokio::time::sleep(Duration::from_millis(50)).await;
         while let Some(ended) = publishers.try_join_next() {
             ended??;
         }
-        if publishers.is_empty() && left(client).await? == 0 {
+        let left = left(client).await?;
+        if publishers.is_empty() && left == 0 {
             break;
         }
         if begun.elapsed() > DRAIN_LIMIT {
-            bail!("{} are left after {} s", left(client).await?, DRAIN_LIMIT.as_secs());
+            bail!("{left} are left after {} s", DRAIN_LIMIT.as_secs());
         }
-        if Instant::now() >= next_kill {
+        // At random times, and in a run that is soon over by how far it is: the least that must happen does.
+        let owed =
+            kills < least_kills && closed(client).await? >= progress(total, kills, least_kills);
+        if owed || Instant::now() >= next_kill {
             let place = usize::try_from(dice.below(3)).unwrap_or(0);
             workers.remove(place).kill().await?;
             workers.push(installation.start_worker(&[])?);
             kills += 1;
-            note(format!("order: kill {kills}, {} left", left(client).await?));
+            note(format!("order: kill {kills}, {left} left"));
             next_kill = Instant::now() + Duration::from_millis(1_000 + dice.below(3_000));
         }
     }
@@ -125,6 +131,17 @@ async fn storm(
         bail!("only {kills} kills happened before everything was delivered");
     }
     Ok(kills)
+}
+
+/// How many deliveries have ended when the next of the least kills is owed: they are spread over the first three quarters.
+fn progress(total: i64, kills: usize, least: usize) -> i64 {
+    let share = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    total * 3 * share(kills + 1) / (4 * share(least + 1))
+}
+
+async fn closed(client: &Client) -> anyhow::Result<i64> {
+    let sql = "SELECT count(*) FROM postrider.webhook_deliveries_closed";
+    Ok(client.query_one(sql, &[]).await?.get(0))
 }
 
 async fn left(client: &Client) -> anyhow::Result<i64> {
@@ -210,4 +227,15 @@ fn put(
             "seconds": took.as_secs_f64(),
         }),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_kills_come_before_three_quarters_are_delivered() {
+        let owed: Vec<i64> = (0..3).map(|kills| progress(20_000, kills, 3)).collect();
+        assert_eq!(owed, [3_750, 7_500, 11_250]);
+    }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use postrider_testkit::{Received, Receiver};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use crate::kit::{Ground, Installation, Lines};
+use crate::kit::{Ground, Installation, Lines, page};
 use crate::main_job::standardwebhooks;
 
 const CHECK: &str = include_str!("signing/check.mjs");
@@ -77,7 +77,7 @@ async fn judged(ground: &Ground) -> anyhow::Result<Value> {
     installation.ask(&add).await?;
     publish(&installation).await?;
     let second = arrived(&receiver, 2).await?;
-    let keys = page(&listen, &format!("/.well-known/postrider/keys/{id}")).await?;
+    let keys = json_page(&listen, &format!("/.well-known/postrider/keys/{id}")).await?;
     worker.stop().await?;
     installation.end().await?;
     let document = json!({
@@ -115,12 +115,8 @@ fn shown(request: &Received) -> Value {
 }
 
 /// A JSON page of the worker's admin listener.
-async fn page(address: &str, path: &str) -> anyhow::Result<Value> {
-    let mut stream = TcpStream::connect(address).await.context("reach the admin listener")?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await?;
+async fn json_page(address: &str, path: &str) -> anyhow::Result<Value> {
+    let text = page(address, path).await?;
     let (_, body) = text.split_once("\r\n\r\n").context("an HTTP answer")?;
     serde_json::from_str(body).with_context(|| format!("read {path}"))
 }

@@ -8,6 +8,8 @@ use anyhow::{Context as _, bail};
 use tempfile::TempDir;
 use tokio::process::Command;
 
+use super::evidence::Evidence;
+
 /// Says on the error output what goes on. It is no line, and no figure.
 pub(crate) fn note(what: impl Display) {
     eprintln!("prove: {what}");
@@ -19,11 +21,17 @@ pub(crate) struct Ground {
     binary: PathBuf,
     folder: TempDir,
     quick: bool,
+    evidence: Evidence,
 }
 
 impl Ground {
-    /// Builds what is to be proved, unless `binary` names it, and makes the run's folder.
-    pub(crate) async fn prepare(binary: Option<PathBuf>, quick: bool) -> anyhow::Result<Self> {
+    /// Builds what is to be proved, unless `binary` names it, and makes the run's folder. `searched`: its last line looks for secrets
+    /// in all that the others said.
+    pub(crate) async fn prepare(
+        binary: Option<PathBuf>,
+        quick: bool,
+        searched: bool,
+    ) -> anyhow::Result<Self> {
         let binary = match binary {
             Some(binary) => std::path::absolute(binary)?,
             None => build().await?,
@@ -37,7 +45,8 @@ impl Ground {
             .tempdir()
             .context("make the run's folder")?;
         note(format!("logs, journals and databases are in {}", folder.path().display()));
-        Ok(Self { binary, folder, quick })
+        let evidence = Evidence::new(folder.path(), searched);
+        Ok(Self { binary, folder, quick, evidence })
     }
 
     /// The `postrider` binary.
@@ -72,6 +81,11 @@ impl Ground {
     /// Whether the sizes are small.
     pub(crate) fn is_quick(&self) -> bool {
         self.quick
+    }
+
+    /// What the run's lines have said so far.
+    pub(crate) fn evidence(&self) -> &Evidence {
+        &self.evidence
     }
 
     /// The full size, or the small one with `--quick`.

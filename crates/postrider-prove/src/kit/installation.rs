@@ -12,7 +12,9 @@ use tokio::process::Command;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
+use super::evidence::Evidence;
 use super::ground::Ground;
+use super::process::free_port;
 use super::server::Server;
 use super::worker::Worker;
 
@@ -30,6 +32,7 @@ pub(crate) struct Installation {
     binary: PathBuf,
     environment: Vec<(String, String)>,
     workers: u32,
+    evidence: Evidence,
 }
 
 /// An endpoint, as `endpoints add` gave it.
@@ -79,7 +82,15 @@ impl Installation {
         ];
         let environment =
             environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        Self { server, folder, binary: ground.binary().to_owned(), environment, workers: 0 }
+        let evidence = ground.evidence().clone();
+        let binary = ground.binary().to_owned();
+        let installation = Self { server, folder, binary, environment, workers: 0, evidence };
+        installation.evidence.secret(&installation.name(), MASTER_KEY);
+        installation
+    }
+
+    fn name(&self) -> String {
+        self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// Sets a variable for every process to come.
@@ -111,7 +122,10 @@ impl Installation {
 
     /// Runs a command to its end.
     pub(crate) async fn run(&self, arguments: &[&str]) -> anyhow::Result<Ran> {
-        run(self.command(arguments), &format!("postrider {}", arguments.join(" "))).await
+        let what = format!("postrider {}", arguments.join(" "));
+        let ran = run(self.command(arguments), &what).await?;
+        self.evidence.said(&self.name(), arguments, &ran)?;
+        Ok(ran)
     }
 
     /// Runs a command that must succeed.
@@ -173,7 +187,14 @@ impl Installation {
         let mut command = self.command(&["run", "--dev"]);
         command.env("POSTRIDER_WORKER_NAME", &name).env("POSTRIDER_LOG_FORMAT", "text");
         command.envs(settings.iter().copied());
-        Worker::start(&name, command, &self.folder)
+        let listens = settings.iter().any(|(name, _)| *name == "POSTRIDER_ADMIN_LISTEN");
+        let watched = match self.evidence.collects() && !listens {
+            true => Some((format!("127.0.0.1:{}", free_port()?), self.evidence.clone())),
+            false => None,
+        };
+        command.envs(watched.iter().map(|(address, _)| ("POSTRIDER_ADMIN_LISTEN", address)));
+        let worker = Worker::start(&name, command, &self.folder)?;
+        Ok(worker.watched_at(watched))
     }
 
     /// Starts a worker by this command, which began as one of [`Installation::command`], and waits until it is in the fleet.

@@ -9,6 +9,8 @@ use rustix::process::Signal;
 use tokio::process::Command;
 use tokio_postgres::Client;
 
+use super::evidence::Evidence;
+use super::page::page;
 use super::process::Process;
 
 /// How long a worker may take to enter the fleet.
@@ -21,12 +23,19 @@ const STOP_LIMIT: Duration = Duration::from_secs(45);
 pub(crate) struct Worker {
     name: String,
     process: Process,
+    /// Where it shows its metrics, and where they are kept.
+    watched: Option<(String, Evidence)>,
 }
 
 impl Worker {
     pub(super) fn start(name: &str, command: Command, folder: &Path) -> anyhow::Result<Self> {
         let process = Process::start(name, command, &folder.join(format!("{name}.log")))?;
-        Ok(Self { name: name.to_owned(), process })
+        Ok(Self { name: name.to_owned(), process, watched: None })
+    }
+
+    /// The same, with its metrics kept when it stops.
+    pub(super) fn watched_at(self, watched: Option<(String, Evidence)>) -> Self {
+        Self { watched, ..self }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -72,6 +81,11 @@ impl Worker {
 
     /// Stops it in an orderly way (SIGTERM).
     pub(crate) async fn stop(self) -> anyhow::Result<ExitStatus> {
+        if let Some((address, evidence)) = &self.watched
+            && let Ok(metrics) = page(address, "/metrics").await
+        {
+            evidence.keep("metrics", &metrics)?;
+        }
         self.process.stop(STOP_LIMIT).await
     }
 }

@@ -1,13 +1,19 @@
 //! Runs `postrider-bench` and judges its rows by the targets of the issue: how fast it is beside what it is compared with.
 //! The million open deliveries are measured by the same program, and judged by `million`.
 
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use rustix::process::Signal;
 use serde_json::{Value, json};
-use tokio::process::Command;
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, Command};
 
-use crate::kit::{Ground, Lines};
+use crate::kit::{Ground, Lines, signal};
+
+/// How long the bench may take to end when it is asked to: its PostgreSQL goes first.
+const TO_END: Duration = Duration::from_secs(30);
 
 /// What a row must reach.
 #[derive(Debug, Clone, Copy)]
@@ -73,12 +79,39 @@ async fn run(ground: &Ground, only: &str) -> anyhow::Result<Value> {
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
     let child = command.spawn().with_context(|| format!("start {}", program.display()))?;
-    let output = child.wait_with_output().await?;
+    let (report, status) = Bench(child).ended().await?;
     // A void run ends with a failure too, and with its report.
-    if output.stdout.is_empty() {
-        bail!("postrider-bench ended with {} and without a report", output.status);
+    if report.is_empty() {
+        bail!("postrider-bench ended with {status} and without a report");
     }
-    serde_json::from_slice(&output.stdout).context("read the report of postrider-bench")
+    serde_json::from_slice(&report).context("read the report of postrider-bench")
+}
+
+/// The bench at work. Dropped before its end, because this run was interrupted, it is asked to end and waited for: it has a
+/// PostgreSQL of its own, which would outlive a bench that is killed.
+struct Bench(Child);
+
+impl Bench {
+    /// What it has printed when it has ended, and how it ended.
+    async fn ended(mut self) -> anyhow::Result<(Vec<u8>, ExitStatus)> {
+        let mut report = Vec::new();
+        let mut output = self.0.stdout.take().context("its standard output is a pipe")?;
+        output.read_to_end(&mut report).await?;
+        Ok((report, self.0.wait().await?))
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let Some(pid) = self.0.id() else { return };
+        if signal(pid, Signal::TERM).is_err() {
+            return;
+        }
+        let asked = Instant::now();
+        while matches!(self.0.try_wait(), Ok(None)) && asked.elapsed() < TO_END {
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
 }
 
 fn put(report: &Value, group: &str, wanted: &[Wanted], lines: &mut Lines) {
