@@ -198,6 +198,23 @@ mod tests {
         assert!(!judge(json!({ "rows": [], "void": null })));
     }
 
+    #[tokio::test]
+    async fn a_bench_that_is_dropped_is_asked_to_end_and_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = folder.path().join("server");
+        // Stands for a bench that needs a moment for its server.
+        let script =
+            "trap 'sleep 0.2; rm \"$1\"; exit 0' TERM; touch \"$1\"; while :; do sleep 0.05; done";
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh"]).arg(&server).stdout(Stdio::piped()).kill_on_drop(true);
+        let bench = Bench(command.spawn().unwrap());
+        while !server.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        drop(bench);
+        assert!(!server.exists(), "it had the time to end its server");
+    }
+
     #[test]
     fn the_spread_is_shown_with_digits_that_make_sense() {
         let shown = |samples: Value| Spread::of(&samples).shown();
