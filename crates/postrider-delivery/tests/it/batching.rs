@@ -3,9 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use postrider_core::batch::Encoding;
+use postrider_core::format::Format;
 use postrider_core::health::HealthPolicy;
-use postrider_core::ids::EndpointId;
+use postrider_core::ids::{BatchId, DeliveryId, EndpointId};
 use postrider_core::signing::{Secret, verify};
+use postrider_core::status::DeliveryStatus;
+use postrider_store::batches::{self, BatchClaim, BatchRecords, Leased, Plan, PlannedBatch};
+use postrider_store::deliveries::Close;
 use postrider_testkit::{Behaviour, Received, Reply};
 use serde_json::{Value, json};
 
@@ -587,4 +592,103 @@ async fn a_member_that_is_made_due_takes_its_batch_along() {
     assert_eq!(requests.len(), 2);
     assert_unchanged(&requests);
     worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_is_given_up_is_told_of_for_each_of_its_deliveries() {
+    let stage = Stage::new().await;
+    let endpoint = stage.batching(3, 60_000, 1 << 20).await;
+    stage.change(endpoint, "retry_schedule_ms = '{50,50}'").await;
+    stage.receiver.behave("/in", Behaviour::status(500));
+    stage.publish("acme", "e", 3).await;
+    let worker = stage.at_work(Knobs::default()).await;
+    let exhausted = "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'exhausted' AND reason = 'schedule_spent' AND attempts = 3";
+    stage.becomes(exhausted, 3).await;
+    let told =
+        "SELECT count(DISTINCT id) FROM postrider.webhook_events WHERE type = 'delivery.exhausted'";
+    assert_eq!((stage.count(told).await, stage.count(BATCHES).await), (3, 0));
+    assert_unchanged(&stage.receiver.received_at("/in"));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_back_after_its_leases_have_passed_on_changes_nothing() {
+    let stage = Stage::new().await;
+    let endpoint = stage.batching(2, 0, 1 << 20).await;
+    stage.publish("acme", "e", 2).await;
+    stage.fan_out_only().await;
+    let (first, id) = leased(&stage, endpoint, 1, Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    let (second, same) = leased(&stage, endpoint, 2, Duration::from_secs(60)).await;
+    assert_eq!(id, same, "the second worker has the batch as it was");
+    // The first worker stood still, and now has an answer that its batch was refused one by one.
+    let late = records(endpoint, id, &first, DeliveryStatus::Rejected);
+    assert_eq!(batches::record(&stage.pool, 1, &late).await.unwrap(), 0);
+    assert_eq!((stage.count(OPEN).await, stage.count(BATCHES).await), (2, 1));
+    let good = records(endpoint, id, &second, DeliveryStatus::Delivered);
+    assert_eq!(batches::record(&stage.pool, 2, &good).await.unwrap(), 2);
+    assert_eq!((stage.count(DELIVERED).await, stage.count(BATCHES).await), (2, 0));
+}
+
+/// Claims the endpoint's only batch for a worker.
+async fn leased(
+    stage: &Stage,
+    endpoint: EndpointId,
+    owner: i64,
+    lease: Duration,
+) -> (Vec<Leased>, BatchId) {
+    let (claim, due) = BatchClaim::begin(&stage.pool, endpoint, 10, owner).await.unwrap();
+    let members: Vec<DeliveryId> = due.iter().map(|due| due.id).collect();
+    let known = due[0].batch;
+    let stored = match known {
+        Some(id) => claim.stored(&[id]).await.unwrap(),
+        None => Vec::new(),
+    };
+    assert!(stored.iter().all(|batch| !batch.busy && !batch.broken));
+    let members = match stored.first() {
+        Some(batch) => batch.members.iter().map(|member| member.id).collect(),
+        None => members,
+    };
+    let (id, stored) = (BatchId::derive(&members), known.is_some());
+    let (format, encoding) = (Format::Postrider, Encoding::Array);
+    let batches = vec![PlannedBatch { id, members, format, encoding, stored }];
+    let plan = Plan { batches, ..Plan::default() };
+    (claim.lease(endpoint, &plan, owner, lease).await.unwrap().0, id)
+}
+
+fn records(
+    endpoint: EndpointId,
+    batch: BatchId,
+    leased: &[Leased],
+    status: DeliveryStatus,
+) -> BatchRecords {
+    let close = |leased: &Leased| Close {
+        id: leased.id,
+        next_of: None,
+        lease_no: leased.lease_no,
+        attempts: 1,
+        status,
+        reason: None,
+        http_status: Some(200),
+        duration: None,
+        error: None,
+    };
+    let mut closes: Vec<Close> = leased.iter().map(close).collect();
+    closes.sort_by_key(|close| close.id);
+    BatchRecords {
+        batch,
+        endpoint,
+        closes,
+        reschedules: Vec::new(),
+        again: false,
+        request: batches::Request {
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+            duration: Duration::from_millis(1),
+            peer: None,
+            detail: None,
+            headers: Vec::new(),
+            body: Vec::new(),
+            members: Vec::new(),
+        },
+    }
 }

@@ -136,3 +136,27 @@ fn outcomes_that_cannot_be_read_are_a_failure_of_the_whole() {
         (Some(ErrorClass::InvalidResponse), Finding::Failed)
     );
 }
+
+#[test]
+fn a_receiver_that_asks_to_be_left_alone_pauses_its_endpoint_once() {
+    let wait = ("retry-after".to_owned(), b"60".to_vec());
+    let judged = ended(0, Answer { headers: vec![wait], ..answer(429, "") });
+    assert_eq!(judged.finding, Finding::Paused(Duration::from_secs(60)));
+    assert!(judged.records.again);
+    assert!(judged.records.reschedules.iter().all(|r| r.after == Duration::from_secs(60)));
+}
+
+#[test]
+fn a_failure_that_is_not_to_be_repeated_rejects_all() {
+    let abort = ("webhook-delivery".to_owned(), b"abort-message".to_vec());
+    let judged = ended(0, Answer { headers: vec![abort], ..answer(400, "") });
+    assert_eq!(closed(&judged), [(1, "rejected"), (2, "rejected"), (3, "rejected")]);
+    assert_eq!((judged.disable, judged.finding), (None, Finding::Failed));
+}
+
+#[test]
+fn no_answer_at_all_is_a_failure_of_the_whole() {
+    let judged = ended(0, Answer::failed(ErrorClass::Timeout, Duration::from_secs(15)));
+    assert_eq!(again(&judged), [1, 2, 3]);
+    assert_eq!(kept(&judged)[0], (1, None, "retry"));
+}
