@@ -128,6 +128,7 @@ impl Delivery {
             lanes: Mutex::new(HashMap::new()),
             crowded: Mutex::new(Vec::new()),
             bytes: AtomicUsize::new(0),
+            releasing: tokio::sync::Mutex::new(()),
             abandoned: Mutex::new(Vec::new()),
         });
         let inner = lanes.inner();

@@ -66,6 +66,8 @@ pub(crate) struct Inner {
     /// The lanes that the last hand-off left crowded, for [`Lanes::pace`].
     pub(crate) crowded: Mutex<Vec<Arc<Lane>>>,
     pub(crate) bytes: AtomicUsize,
+    /// One at a time gives leases back.
+    pub(crate) releasing: tokio::sync::Mutex<()>,
     /// Leases that slots gave up unsent or unfinished when they were stopped.
     pub(crate) abandoned: Mutex<Vec<(DeliveryId, i32)>>,
 }

@@ -14,6 +14,9 @@ use crate::lane::Lane;
 /// Nothing starts in a lane before its health was judged, and asked for if that takes longer.
 const UNJUDGED: Duration = Duration::from_secs(1);
 const RELEASE_CHUNK: usize = 1000;
+/// So many times as long as a release took the database rests from it: nobody waits for what is released, and many endpoints
+/// that fail at once must take neither its time nor the connections from the others.
+const RELEASE_REST: u32 = 2;
 
 impl Inner {
     /// Draws the conclusions of an attempt: at once for this worker's lane, by a report for everybody.
@@ -92,10 +95,13 @@ impl Inner {
         let (inner, endpoint) = (Arc::clone(self), lane.endpoint);
         self.tasks.spawn(async move {
             for chunk in leases.chunks(RELEASE_CHUNK) {
+                let _one = inner.releasing.lock().await;
+                let begun = Instant::now();
                 if let Err(failure) = deliveries::release(&inner.db, inner.owner, chunk).await {
                     inner.sender.metrics.db_error("delivery");
                     debug!(endpoint.id = %endpoint, error = %failure, "leases of {endpoint} end by themselves");
                 }
+                inner.stop.soft_within(begun.elapsed() * RELEASE_REST).await;
             }
         });
     }
