@@ -41,6 +41,12 @@ impl Speed {
         Duration::from_secs_f64(self.attempt_us.unwrap_or(0.0) / 1e6)
     }
 
+    /// The same, where an attempt is already known to take so long.
+    pub(crate) fn at_best(self, took: Duration) -> Self {
+        let took = took.as_secs_f64() * 1e6;
+        Self { attempt_us: self.attempt_us.map(|average| average.max(took)), ..self }
+    }
+
     /// Whether the endpoint is known to answer quickly.
     pub(crate) fn is_fast(&self) -> bool {
         self.attempt_us.is_some_and(|us| us < FAST_US)

@@ -21,6 +21,9 @@ const UNKNOWN_ENVELOPE: f64 = (64 << 10) as f64;
 /// begun to hang. Besides, twice as long as an attempt takes on average.
 const STUCK_AFTER: Duration = Duration::from_millis(100);
 
+/// Until then it may only have paused, and keeps what it may hold; after that the time without an answer is what an attempt takes.
+const HANGS_AFTER: Duration = Duration::from_millis(500);
+
 /// Which kind of slot an attempt runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
@@ -135,6 +138,15 @@ impl State {
         self.speed.is_fast() && !self.is_stuck()
     }
 
+    /// How fast it is, as far as is known by now.
+    fn speed(&self) -> Speed {
+        if self.running() == 0 {
+            return self.speed;
+        }
+        let quiet = self.answered.elapsed();
+        if quiet > HANGS_AFTER { self.speed.at_best(quiet) } else { self.speed }
+    }
+
     /// Whether attempts are under way and none comes back.
     pub(super) fn is_stuck(&self) -> bool {
         self.running() > 0
@@ -144,12 +156,12 @@ impl State {
     pub(super) fn depth(&self, depth: Depth) -> usize {
         let share = self.target.as_ref().and_then(|target| target.share.as_ref());
         let most = match share {
-            None => self.speed.depth(self.slots, depth.floor, depth.lease),
+            None => self.speed().depth(self.slots, depth.floor, depth.lease),
             Some(share) => {
                 // The tenant's lanes have what it is limited to together: each is counted by the target that it keeps.
                 let lanes = Arc::strong_count(share);
                 let slots = share.slots().div_ceil(lanes).min(self.slots);
-                let most = self.speed.depth(slots, depth.floor, depth.lease);
+                let most = self.speed().depth(slots, depth.floor, depth.lease);
                 most.min(share.depth(lanes, depth.lease).unwrap_or(usize::MAX))
             }
         };

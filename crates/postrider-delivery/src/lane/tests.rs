@@ -137,3 +137,23 @@ fn a_single_slot_is_for_retries_and_first_attempts_by_turns() {
     let first = |kinds: &[Slot]| kinds.iter().filter(|kind| **kind == Slot::First).count();
     assert_eq!(first(&kinds[..6]), 3, "{kinds:?}");
 }
+
+#[test]
+fn a_lane_that_was_fast_and_begins_to_hang_soon_holds_little() {
+    let pool = Slots::new(100, 10);
+    let lane = Lane::new(EndpointId(Uuid::from_u128(1)), 10);
+    (0..40).for_each(|_| lane.note_attempt(Duration::from_millis(2), Instant::now()));
+    lane.fill((0..4).map(|number| delivery(lane.endpoint, number, 0)));
+    assert_eq!(lane.open_slots(&pool).len(), 4);
+    let room_after = |quiet: Duration| {
+        lane.state().answered = Instant::now().checked_sub(quiet).expect("a moment ago");
+        let got = lane.reserve(5000, 5000 * 100, DEPTH);
+        lane.unreserve(got);
+        got
+    };
+    assert_eq!(room_after(Duration::from_millis(300)), 5000, "it may have paused");
+    let room = room_after(Duration::from_secs(2));
+    assert!((140..=146).contains(&room), "{room}, where it starts five a second at best");
+    let room = room_after(Duration::from_secs(15));
+    assert!((14..=16).contains(&room), "{room}, where it starts ten in fifteen seconds");
+}
