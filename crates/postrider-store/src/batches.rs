@@ -64,7 +64,7 @@ pub struct Look {
     pub policy: Option<BatchPolicy>,
     /// Deliveries with an order key are left, from before it asked for batches.
     pub ordered: bool,
-    /// Batches are left, from before it stopped asking for them, or to be sent again.
+    /// What is due has batches that are to be sent again; or, where it asks for none, some are left of when it did.
     pub batched: bool,
     /// When something that is not due yet will be.
     pub next_due: Option<Duration>,

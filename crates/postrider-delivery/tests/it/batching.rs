@@ -513,7 +513,7 @@ async fn what_expired_before_it_was_ever_sent_is_in_no_batch() {
 async fn a_cancelled_member_ends_the_batch_and_disabling_ends_all() {
     let stage = Stage::new().await;
     let endpoint = stage.batching(4, 60_000, 1 << 20).await;
-    stage.change(endpoint, "retry_schedule_ms = '{1000,60000,60000}'").await;
+    stage.change(endpoint, "retry_schedule_ms = '{1000,3000,3000}'").await;
     stage.receiver.behave("/in", Behaviour::status(500));
     stage.publish("acme", "e", 4).await;
     let worker = stage.at_work(Knobs::default()).await;

@@ -1,6 +1,6 @@
 -- What is due to an endpoint with batches, and what has to be known to form them. Locks nothing.
 -- Index: webhook_deliveries_open_due, webhook_events_pkey, webhook_endpoints_pkey, webhook_endpoint_health_pkey,
--- webhook_delivery_batches_endpoint, webhook_deliveries_open_order.
+-- webhook_delivery_batches_pkey, webhook_delivery_batches_endpoint, webhook_deliveries_open_order.
 -- $1 endpoint, $2 how many deliveries, $3 this worker's incarnation.
 -- Three kinds of row: a delivery (id, attempts, waited, batch_id); the size of an event, with the same event_seq; and one without
 -- event_seq about the endpoint, whether it is there or not.
@@ -31,7 +31,10 @@ UNION ALL
 SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        e.tenant_id, e.format, e.batch_max_events, e.batch_max_wait_ms, e.batch_max_bytes, e.batch_encoding,
        EXISTS (SELECT FROM postrider.webhook_deliveries_open d WHERE d.endpoint_id = $1 AND d.order_key IS NOT NULL),
-       EXISTS (SELECT FROM postrider.webhook_delivery_batches b WHERE b.endpoint_id = $1),
+       -- By the endpoint only where it asks for none any more: one that does has left many dead entries there.
+       CASE WHEN e.batch_max_events IS NULL THEN EXISTS (SELECT FROM postrider.webhook_delivery_batches b WHERE b.endpoint_id = $1)
+            ELSE EXISTS (SELECT FROM postrider.webhook_delivery_batches b
+                         WHERE b.id = ANY (ARRAY(SELECT due.batch_id FROM due WHERE due.batch_id IS NOT NULL))) END,
        (SELECT extract(epoch FROM d.next_attempt_at - (SELECT clock_timestamp()))::float8 FROM postrider.webhook_deliveries_open d
         WHERE d.endpoint_id = $1 AND d.next_attempt_at > (SELECT clock_timestamp()) AND d.next_attempt_at < 'infinity'
         ORDER BY d.next_attempt_at LIMIT 1)
