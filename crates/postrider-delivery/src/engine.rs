@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use crate::batch::Batching;
 use crate::due::{self, Due};
 use crate::health::{self, Reports};
 use crate::lanes::{Inner, Lanes, lock};
+use crate::limit::Fleet;
 use crate::proxy::ProxyTrouble;
 use crate::puller;
 use crate::recorder::{Recorder, Unwritten};
@@ -121,7 +122,8 @@ impl Delivery {
             due,
             batching: Batching::default(),
             reports: Reports::new(options.health),
-            workers: AtomicUsize::new(1),
+            fleet: Mutex::new(Fleet::ALONE),
+            telling: AtomicBool::new(false),
             confirmed: Mutex::new(Instant::now()),
             pulls,
             outcomes: Mutex::new(Some(outcomes)),
@@ -132,7 +134,7 @@ impl Delivery {
             abandoned: Mutex::new(Vec::new()),
         });
         let inner = lanes.inner();
-        inner.note_workers(1);
+        inner.note_fleet(Fleet::ALONE);
         let (tell, unwritten) = oneshot::channel();
         let record = recorder.run(stop.clone());
         let record = async move {

@@ -20,6 +20,7 @@ use tracing::{info, warn};
 
 use crate::lane::Lane;
 use crate::lanes::{Inner, lock};
+use crate::limit::Fleet;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Looking costs at most a fiftieth of the time, however many endpoints are ill.
@@ -299,7 +300,8 @@ async fn cancel(db: &Db, endpoint: EndpointId) {
 pub(crate) async fn look(inner: &Arc<Inner>) -> Result<(), StoreError> {
     let rows = endpoint_health::unwell(&inner.db).await?;
     let now = inner.sender.clock.now();
-    inner.note_workers(workers::delivering(&inner.db).await?.max(1));
+    let (workers, place) = workers::place(&inner.db, inner.owner).await?;
+    inner.note_fleet(Fleet { workers: workers.max(1), place });
     let circuits = |circuit| rows.iter().filter(|row| row.health.circuit == circuit).count();
     for circuit in [Circuit::Open, Circuit::HalfOpen] {
         inner.sender.metrics.set_circuits(circuit.as_str(), circuits(circuit));

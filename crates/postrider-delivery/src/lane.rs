@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 pub(crate) use self::state::{Depth, Slot};
 use self::state::{Gate, Ramp, State, float};
-use crate::limit::{self, Limit, Part};
+use crate::limit::{Fleet, Limit, Part};
 use crate::pace::whole;
 use crate::slots::Slots;
 use crate::target::Target;
@@ -236,6 +236,19 @@ impl Lane {
         state.held_until = Some(until);
     }
 
+    /// Leaves its deliveries to other workers, until then or until something about the endpoint or the fleet changes.
+    pub(crate) fn leave(&self, until: Instant) {
+        let mut state = self.state();
+        state.gate = Gate::Shut { until };
+        state.held_until = Some(until);
+        state.left = true;
+    }
+
+    /// Whether its deliveries are for other workers.
+    pub(crate) fn is_left(&self) -> bool {
+        self.state().left
+    }
+
     /// Until when this worker holds its deliveries back; `None` if it does not.
     pub(crate) fn held_until(&self) -> Option<Instant> {
         self.state().held_until.filter(|until| *until > Instant::now())
@@ -330,16 +343,20 @@ impl Lane {
         self.state().target.clone()
     }
 
-    /// Takes the endpoint as it is now, and this worker's part of what it allows.
-    pub(crate) fn set_target(&self, target: Arc<Target>, workers: usize) {
+    /// Takes the endpoint as it is now, and this worker's part of what it allows. False: it has none, the endpoint is for others.
+    pub(crate) fn set_target(&self, target: Arc<Target>, fleet: Fleet) -> bool {
+        let (cap, part) = parts(&target, fleet);
         let mut state = self.state();
         let most = target.share.as_ref().map_or(usize::MAX, |share| share.slots());
-        state.slots = limit::in_flight(target.in_flight, workers).min(most);
-        let part = target.rate_limit.map(|rate| Part { rate, workers });
-        if state.limit.as_ref().map(|limit| limit.part()) != part {
-            state.limit = part.map(|part| Arc::new(Limit::new(part)));
+        state.slots = part.max(1).min(most);
+        // Those that have no part of the requests in flight leave theirs of the rate to the others.
+        let workers = fleet.workers.min(cap).max(1);
+        let rate = target.rate_limit.map(|rate| Part { rate, workers });
+        if state.limit.as_ref().map(|limit| limit.part()) != rate {
+            state.limit = rate.map(|part| Arc::new(Limit::new(part)));
         }
         state.target = Some(target);
+        part > 0
     }
 
     /// On whose behalf it sends; before its endpoint was read, on nobody's but its own.
@@ -359,6 +376,11 @@ impl Lane {
 
     pub(crate) fn mark_stale(&self) {
         self.stale.store(true, Ordering::Release);
+        let mut state = self.state();
+        if std::mem::take(&mut state.left) {
+            // It may have a part in it by now: the next look lets one delivery in, for which the endpoint is read.
+            state.held_until = None;
+        }
     }
 
     /// The tenant and version of the endpoint in use.
@@ -416,6 +438,24 @@ impl Lane {
         let fast = state.speed.rate(state.slots).is_none_or(|rate| rate >= WORTH_WAITING_FOR);
         state.awaited = !state.overflowed && state.is_crowded(depth) && fast && !state.is_stuck();
         state.awaited
+    }
+}
+
+/// How many requests may be in flight to an endpoint from all workers, and this worker's part of them. Where its tenant has fewer
+/// than there are workers, the same workers serve all of its endpoints: else those with a part of the one might have none of the other.
+fn parts(target: &Target, fleet: Fleet) -> (usize, usize) {
+    let whole = |cap: u32| usize::try_from(cap).unwrap_or(usize::MAX);
+    let tenant = target.tenant_limits.in_flight.map(whole).filter(|cap| *cap < fleet.workers);
+    match tenant {
+        Some(cap) => {
+            let cap = cap.min(target.in_flight);
+            let part = fleet.part(target.in_flight, target.whose.tenant);
+            (cap, if fleet.part(cap, target.whose.tenant) > 0 { part.max(1) } else { 0 })
+        }
+        None => {
+            let turn = target.whose.endpoint.0.as_u64_pair().1;
+            (target.in_flight, fleet.part(target.in_flight, turn))
+        }
     }
 }
 

@@ -3,11 +3,12 @@
 
 mod conclusions;
 mod endpoint;
+mod fleet;
 mod pressure;
 mod slot;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ use crate::batch::Batching;
 use crate::due::Due;
 use crate::health::Reports;
 use crate::lane::{Depth, Lane};
+use crate::limit::Fleet;
 use crate::recorder::Outcomes;
 use crate::shares::{Limits, Rate, Shares};
 use crate::slots::Slots;
@@ -58,8 +60,10 @@ pub(crate) struct Inner {
     pub(crate) reports: Reports,
     /// From before the last look at which no endpoint in use had changed unnoticed.
     pub(crate) confirmed: Mutex<Instant>,
-    /// Workers that deliver, this one among them.
-    pub(crate) workers: AtomicUsize,
+    /// This worker among those that deliver.
+    pub(crate) fleet: Mutex<Fleet>,
+    /// The other workers are about to be told of deliveries that are theirs.
+    pub(crate) telling: AtomicBool,
     pub(crate) pulls: mpsc::UnboundedSender<EndpointId>,
     pub(crate) outcomes: Mutex<Option<Outcomes>>,
     pub(crate) lanes: Mutex<HashMap<EndpointId, Arc<Lane>>>,
@@ -121,8 +125,12 @@ impl Lanes {
 
     /// Deliveries of this endpoint were inserted as due.
     pub fn overflowed(&self, endpoint: EndpointId) {
-        self.0.lane(endpoint).overflow();
+        let lane = self.0.lane(endpoint);
+        lane.overflow();
         self.0.request_pull(endpoint);
+        if lane.is_left() {
+            self.0.tell_others();
+        }
     }
 
     /// How many deliveries are queued or were given up, and belong to this worker until their leases end.
@@ -164,19 +172,6 @@ impl Inner {
                 .entry(endpoint)
                 .or_insert_with(|| Arc::new(Lane::new(endpoint, self.policy.in_flight))),
         )
-    }
-
-    /// Takes note of how many workers deliver: what is allowed to the fleet is divided among them.
-    pub(crate) fn note_workers(&self, workers: usize) {
-        self.slots.limit(self.limits.part_in_flight(workers));
-        if let Some(rate) = &self.rate {
-            rate.set(self.limits, workers);
-        }
-        if self.workers.swap(workers, Ordering::Relaxed) != workers {
-            for lane in lock(&self.lanes).values() {
-                lane.mark_stale();
-            }
-        }
     }
 
     /// Asks the puller to lease what is due for this endpoint.

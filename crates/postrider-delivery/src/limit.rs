@@ -86,6 +86,28 @@ impl Limit {
     }
 }
 
+/// This worker among those that deliver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fleet {
+    /// How many deliver, this one among them.
+    pub(crate) workers: usize,
+    /// How many of them come before this one.
+    pub(crate) place: usize,
+}
+
+impl Fleet {
+    /// Nobody else is known.
+    pub(crate) const ALONE: Self = Self { workers: 1, place: 0 };
+
+    /// This worker's part of a cap. All parts together are the cap, so with more workers than that some have none; who that is
+    /// goes round with `turn`, which is another number for everybody who has a cap.
+    pub(crate) fn part(self, whole: usize, turn: u64) -> usize {
+        let workers = self.workers.max(1);
+        let turn = usize::try_from(turn % u64::try_from(workers).unwrap_or(1)).unwrap_or(0);
+        whole / workers + usize::from((self.place + turn) % workers < whole % workers)
+    }
+}
+
 /// One worker's part of a number of requests in flight: all parts together are no more than the whole, but each is one at least.
 pub(crate) fn in_flight(whole: usize, workers: usize) -> usize {
     (whole / workers.max(1)).max(1)
@@ -132,6 +154,24 @@ mod tests {
         let most = fullest(&starts, Duration::from_millis(100));
         assert!(most <= 22, "{most} in a tenth of a second, at 200 a second");
         assert!(starts.len() >= 50, "{} in half a second", starts.len());
+    }
+
+    #[test]
+    fn the_parts_of_a_fleet_are_the_cap_to_the_unit_whoevers_turn_it_is() {
+        for (whole, workers) in [(10, 1), (10, 3), (10, 10), (3, 5), (1, 16), (7, 4)] {
+            for turn in [0, 1, 7, u64::MAX] {
+                let parts = (0..workers).map(|place| Fleet { workers, place }.part(whole, turn));
+                let parts: Vec<usize> = parts.collect();
+                assert_eq!(parts.iter().sum::<usize>(), whole, "{whole} among {parts:?}");
+                assert!(
+                    parts.iter().max().unwrap() - parts.iter().min().unwrap() <= 1,
+                    "{parts:?}"
+                );
+            }
+        }
+        let first =
+            |turn| (0..3).find(|place| Fleet { workers: 3, place: *place }.part(1, turn) == 1);
+        assert_eq!([first(0), first(1), first(2)], [Some(0), Some(2), Some(1)]);
     }
 
     #[test]

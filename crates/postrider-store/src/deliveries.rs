@@ -15,8 +15,9 @@ use postrider_core::ids::{BatchId, DeliveryId, EndpointId};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use crate::control::ENDPOINTS_CHANNEL;
 use crate::statement::{
-    DELIVERIES_BODIES, DELIVERIES_DUE, DELIVERIES_NEXT_DUE, DELIVERIES_PULL,
+    CONTROL_NOTIFY, DELIVERIES_BODIES, DELIVERIES_DUE, DELIVERIES_NEXT_DUE, DELIVERIES_PULL,
     DELIVERIES_PULL_ORDERED, DELIVERIES_RELEASE,
 };
 use crate::{Db, Session, StoreError};
@@ -233,6 +234,14 @@ pub async fn release(db: &Db, owner: i64, leases: &[(DeliveryId, i32)]) -> Resul
     let released = session.execute(&DELIVERIES_RELEASE, &[&ids, &lease_nos, &owner]).await?;
     session.commit().await?;
     Ok(released)
+}
+
+/// Tells every worker that LISTENs to look for what is due.
+///
+/// # Errors
+/// When the database cannot be asked; who polls finds it within seconds.
+pub async fn tell_workers(db: &Db) -> Result<(), StoreError> {
+    db.session().await?.query(&CONTROL_NOTIFY, &[&ENDPOINTS_CHANNEL, &""]).await.map(drop)
 }
 
 /// What is past is due now.

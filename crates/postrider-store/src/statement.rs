@@ -164,6 +164,7 @@ statements! {
     WORKERS_HEARTBEAT = "workers/heartbeat" (INT8);
     WORKERS_NEXT = "workers/next" ();
     WORKERS_PEERS = "workers/peers" (INT8);
+    WORKERS_PLACE = "workers/place" (INT8);
     WORKERS_REGISTER = "workers/register" (INT8, TEXT, INT4, TEXT, TEXT_ARRAY, TEXT, TEXT);
     WORKERS_RELEASE_LEASES = "workers/release_leases" (INT8, INT4, INT8);
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::deliveries::whole_seconds;
 use crate::statement::{
     WORKERS_CONDEMN, WORKERS_DEAD, WORKERS_DELIVERING, WORKERS_FORGET, WORKERS_HEARTBEAT,
-    WORKERS_NEXT, WORKERS_PEERS, WORKERS_REGISTER, WORKERS_RELEASE_LEASES,
+    WORKERS_NEXT, WORKERS_PEERS, WORKERS_PLACE, WORKERS_REGISTER, WORKERS_RELEASE_LEASES,
 };
 use crate::{Db, StoreError};
 
@@ -105,6 +105,16 @@ pub async fn peers(db: &Db, incarnation: i64) -> Result<usize, StoreError> {
 pub async fn delivering(db: &Db) -> Result<usize, StoreError> {
     let rows = db.session().await?.query(&WORKERS_DELIVERING, &[]).await?;
     Ok(rows.first().map_or(0, |row| usize::try_from(row.get::<_, i64>(0)).unwrap_or(0)))
+}
+
+/// How many workers deliver, and how many of them come before this incarnation: its place among them.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn place(db: &Db, incarnation: i64) -> Result<(usize, usize), StoreError> {
+    let rows = db.session().await?.query(&WORKERS_PLACE, &[&incarnation]).await?;
+    let number = |column| usize::try_from(rows[0].get::<_, i64>(column)).unwrap_or(0);
+    Ok(if rows.is_empty() { (0, 0) } else { (number(0), number(1)) })
 }
 
 /// What one look at the fleet showed.

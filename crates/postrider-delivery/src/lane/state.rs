@@ -94,6 +94,8 @@ pub(super) struct State {
     pub(super) gate: Gate,
     /// What keeps the gate shut is this worker's own trouble, and lasts until then.
     pub(super) held_until: Option<Instant>,
+    /// It is shut because this worker has no part of what the endpoint allows.
+    pub(super) left: bool,
     pub(super) ramp: Option<Ramp>,
     /// Failures since the last success, as far as this worker knows.
     pub(super) failures: u32,
@@ -125,6 +127,7 @@ impl State {
             held_back: false,
             gate: Gate::Open,
             held_until: None,
+            left: false,
             ramp: None,
             failures: 0,
             unwell: false,

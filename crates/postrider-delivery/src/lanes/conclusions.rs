@@ -92,7 +92,7 @@ impl Inner {
             self.due.at(lane.endpoint, until);
         }
         let leases: Vec<_> = taken.iter().flat_map(|delivery| delivery.leases()).collect();
-        let (inner, endpoint) = (Arc::clone(self), lane.endpoint);
+        let (inner, endpoint, left) = (Arc::clone(self), lane.endpoint, lane.is_left());
         self.tasks.spawn(async move {
             for chunk in leases.chunks(RELEASE_CHUNK) {
                 let _one = inner.releasing.lock().await;
@@ -102,6 +102,9 @@ impl Inner {
                     debug!(endpoint.id = %endpoint, error = %failure, "leases of {endpoint} end by themselves");
                 }
                 inner.stop.soft_within(begun.elapsed() * RELEASE_REST).await;
+            }
+            if left {
+                inner.tell_others();
             }
         });
     }

@@ -1,7 +1,6 @@
 //! The endpoint of a lane: looked up when it is not known or may have changed, and what becomes of the lane when it is gone.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use postrider_core::status::DeliveryStatus;
@@ -32,7 +31,7 @@ impl Inner {
 
     /// Looks the endpoint up, once for all slots that wait. Without a target, the lane's deliveries have been dealt with.
     pub(super) async fn look_up(
-        &self,
+        self: &Arc<Self>,
         lane: &Arc<Lane>,
         outcomes: &Outcomes,
     ) -> Option<Arc<Target>> {
@@ -52,11 +51,15 @@ impl Inner {
                         warn!(endpoint.id = %lane.endpoint, "attempts to {} end after {longest:?}, before its own time-out: the lease is too short for that", lane.endpoint);
                         target.timeout = longest;
                     }
-                    let workers = self.workers.load(Ordering::Relaxed);
+                    let fleet = *lock(&self.fleet);
+                    let workers = fleet.workers;
                     target.share = self.shares.of(&target.tenant, target.tenant_limits, workers);
                     let target = Arc::new(*target);
-                    lane.set_target(Arc::clone(&target), workers);
-                    return Some(target);
+                    if lane.set_target(Arc::clone(&target), fleet) {
+                        return Some(target);
+                    }
+                    self.leave_to_others(lane);
+                    return None;
                 }
                 Ok(Lookup::Gone(reason)) => {
                     debug!(endpoint.id = %lane.endpoint, reason, "the deliveries of {} are cancelled: {reason}", lane.endpoint);

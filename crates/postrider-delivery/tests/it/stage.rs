@@ -39,6 +39,7 @@ pub(crate) struct Worker {
     pub(crate) stop: Stop,
     /// What a notification from another worker wakes.
     pub(crate) endpoints_changed: Wake,
+    pub(crate) look_for_due: Wake,
 }
 
 /// What a test changes about a worker.
@@ -156,7 +157,8 @@ impl Stage {
     }
 
     pub(crate) async fn worker(&self, knobs: Knobs) -> Worker {
-        let (stop, metrics, endpoints_changed) = (Stop::new(), Metrics::new(), Wake::new());
+        let (stop, metrics) = (Stop::new(), Metrics::new());
+        let (endpoints_changed, look_for_due) = (Wake::new(), Wake::new());
         let clock = DbClock::start(&mut self.pool.session().await.unwrap()).await.unwrap();
         let options = DeliveryOptions {
             owner: knobs.owner,
@@ -176,7 +178,7 @@ impl Stage {
             health: knobs.health,
             retry_after_ceiling: postrider_core::retry::RETRY_AFTER_CEILING,
             endpoints_changed: endpoints_changed.clone(),
-            leases_released: Wake::new(),
+            leases_released: look_for_due.clone(),
         };
         let client = Client::new(ClientConfig {
             addresses: AddressPolicy::with_loopback(),
@@ -198,7 +200,7 @@ impl Stage {
             },
             metrics.clone(),
         );
-        Worker { fan_out, delivery, metrics, stop, endpoints_changed }
+        Worker { fan_out, delivery, metrics, stop, endpoints_changed, look_for_due }
     }
 
     /// How many rows a query counts.
