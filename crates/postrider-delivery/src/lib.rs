@@ -4,8 +4,9 @@
 //! Never holds a transaction or a connection to the database while a request is in flight.
 //!
 //! The parts: [`Lanes`] (one queue an endpoint, with its slots), `slots` (how many of them there may be), `shares` and `limit` (what a
-//! tenant, an endpoint and everybody may do at once), `turns` (who is next where that is little), `attempt` (one request), `recorder` (outcomes in batches),
-//! `puller` (leases from the database what a lane has room for), `due` (knows when), `health` (whether deliveries flow), `target` (the endpoint as it is now).
+//! tenant, an endpoint and everybody may do at once), `turns` (who is next where that is little), `attempt` (one request), `batch` (several deliveries
+//! in one request), `recorder` (outcomes, many at a time), `puller` (leases from the database what a lane has room for), `due` (knows
+//! when), `health` (whether deliveries flow), `target` (the endpoint as it is now).
 
 mod asked;
 mod attempt;

@@ -7,18 +7,23 @@
 mod record;
 mod rows;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postrider_core::batch::{BatchPolicy, Encoding};
 use postrider_core::format::Format;
 use postrider_core::ids::{BatchId, DeliveryId, EndpointId};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
-use self::rows::{due_deliveries, is_about_endpoint, leased, policy, stored_batches};
+use self::rows::{
+    Sizes, due_deliveries, events_of, is_about_endpoint, leased, policy, sizes, stored_batches,
+};
 use crate::db::Params;
-use crate::deliveries::{EventPayload, whole_seconds};
+use crate::deliveries::{EventPayload, commit_with_bodies, whole_seconds};
 use crate::statement::{
-    BATCHES_CLAIM, BATCHES_FORGET, BATCHES_INSERT, BATCHES_LEASE, BATCHES_LOOK, BATCHES_STORED,
+    BATCHES_CLAIM, BATCHES_FORGET, BATCHES_INSERT, BATCHES_LEASE, BATCHES_LOOK, BATCHES_SIZES,
+    BATCHES_STORED,
 };
 use crate::{Db, Session, StoreError};
 
@@ -118,7 +123,7 @@ pub struct Leased {
     pub id: DeliveryId,
     pub lease_no: i32,
     pub attempts: u16,
-    pub event: Option<EventPayload>,
+    pub event: Option<Arc<EventPayload>>,
 }
 
 /// What is due to an endpoint with batches, at most `limit` deliveries of it; nothing is locked.
@@ -132,11 +137,19 @@ pub async fn look(
     owner: i64,
 ) -> Result<Look, StoreError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = db.session().await?.query(&BATCHES_LOOK, &[&endpoint.0, &limit, &owner]).await?;
+    let mut session = db.session().await?;
+    let rows = session.query(&BATCHES_LOOK, &[&endpoint.0, &limit, &owner]).await?;
+    let sizes = match events_of(&rows) {
+        Some((seqs, first, last)) => {
+            sizes(&session.query(&BATCHES_SIZES, &[&seqs, &first, &last]).await?)
+        }
+        None => Sizes::new(),
+    };
+    drop(session);
     let about = rows.iter().find(|row| is_about_endpoint(row));
     let text = |column: &str| about.and_then(|row| row.get::<_, Option<String>>(column));
     Ok(Look {
-        due: due_deliveries(&rows),
+        due: due_deliveries(&rows, &sizes),
         tenant: text("tenant_id").unwrap_or_default(),
         format: text("format").and_then(|word| word.parse().ok()),
         asks: about.is_some_and(|row| row.get::<_, Option<i16>>("max_events").is_some()),
@@ -168,7 +181,9 @@ impl BatchClaim {
         let mut session = db.session().await?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = session.begin_with(&BATCHES_CLAIM, &[&endpoint.0, &limit, &owner]).await?;
-        Ok((Self { session }, due_deliveries(&rows)))
+        let claim = Self { session };
+        let sizes = claim.sizes(&rows).await?;
+        Ok((claim, due_deliveries(&rows, &sizes)))
     }
 
     /// Reads batches that were formed before and locks their members. Those that are over are left out.
@@ -178,7 +193,13 @@ impl BatchClaim {
     pub async fn stored(&self, ids: &[BatchId]) -> Result<Vec<StoredBatch>, StoreError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let rows = self.session.run(&BATCHES_STORED, &[&ids]).await?;
-        Ok(stored_batches(&rows))
+        let sizes = self.sizes(&rows).await?;
+        Ok(stored_batches(&rows, &sizes))
+    }
+
+    async fn sizes(&self, rows: &[Row]) -> Result<Sizes, StoreError> {
+        let Some((seqs, first, last)) = events_of(rows) else { return Ok(Sizes::new()) };
+        Ok(sizes(&self.session.run(&BATCHES_SIZES, &[&seqs, &first, &last]).await?))
     }
 
     /// Leases what was chosen and commits; the leased, in no order, and the moment from which their leases count.
@@ -186,7 +207,7 @@ impl BatchClaim {
     /// # Errors
     /// When a statement or the commit fails; nothing is leased then, unless the commit's answer was lost.
     pub async fn lease(
-        mut self,
+        self,
         endpoint: EndpointId,
         plan: &Plan,
         owner: i64,
@@ -218,8 +239,8 @@ impl BatchClaim {
             true => Vec::new(),
             false => session.run(&BATCHES_LEASE, &[ids, of, &owner, &whole_seconds(lease)]).await?,
         };
-        self.session.commit().await?;
-        Ok((leased(&rows), leased_at))
+        let events = commit_with_bodies(self.session, &rows).await?;
+        Ok((leased(&rows, &events), leased_at))
     }
 
     /// Gives everything back.

@@ -172,8 +172,9 @@ pub async fn pull(
     Ok(Pulled { deliveries, held, batching })
 }
 
-/// Commits the leases of a pull and reads what they send, in one round trip. Dropped before, nothing is leased.
-async fn commit_with_bodies(
+/// Commits the leases of a pull and reads what they send, in one round trip. Dropped before, nothing is leased. The rows are (id, lease
+/// number, attempts, event's seq, event's time).
+pub(crate) async fn commit_with_bodies(
     mut session: Session,
     leased: &[Row],
 ) -> Result<HashMap<i64, Arc<EventPayload>>, StoreError> {

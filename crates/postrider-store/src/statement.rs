@@ -78,6 +78,7 @@ statements! {
     BATCHES_LEASE = "batches/lease" (UUID_ARRAY, UUID_ARRAY, INT8, INT4);
     BATCHES_LOOK = "batches/look" (UUID, INT8, INT8);
     BATCHES_PRUNE = "batches/prune" (TIMESTAMPTZ, INT8);
+    BATCHES_SIZES = "batches/sizes" (INT8_ARRAY, TIMESTAMPTZ, TIMESTAMPTZ);
     BATCHES_STORED = "batches/stored" (UUID_ARRAY);
     CONTROL_CLOCK = "control/clock" ();
     CONTROL_INSTALLATION = "control/installation" ();

@@ -45,7 +45,7 @@ fn single(endpoint: EndpointId, leased: Leased, leased_at: Instant) -> LeasedDel
         lease_no: leased.lease_no,
         attempts: leased.attempts,
         ordered: false,
-        event: leased.event.map(Arc::new),
+        event: leased.event,
         leased_at,
         batch: None,
     }
@@ -61,7 +61,7 @@ fn together(
 ) -> Option<LeasedDelivery> {
     let first = members.first().filter(|_| members.len() == planned.members.len())?;
     let events: Vec<&EventPayload> =
-        members.iter().map(|member| member.event.as_ref()).collect::<Option<_>>()?;
+        members.iter().map(|member| member.event.as_deref()).collect::<Option<_>>()?;
     let envelopes = events.iter().map(|event| event.envelope.as_ref());
     let body = body(planned.format, planned.encoding, tenant, envelopes).ok()?;
     let member = |(leased, event): (&Leased, &&EventPayload)| BatchMember {

@@ -1,9 +1,9 @@
--- What is due to an endpoint with batches, and what has to be known to form them. Locks nothing.
--- Index: webhook_deliveries_open_due, webhook_events_pkey, webhook_endpoints_pkey, webhook_endpoint_health_pkey,
--- webhook_delivery_batches_pkey, webhook_delivery_batches_endpoint, webhook_deliveries_open_order.
+-- What is due to an endpoint with batches, and what it asks for. Locks nothing.
+-- Index: webhook_deliveries_open_due, webhook_endpoints_pkey, webhook_endpoint_health_pkey, webhook_delivery_batches_pkey,
+-- webhook_delivery_batches_endpoint, webhook_deliveries_open_order.
 -- $1 endpoint, $2 how many deliveries, $3 this worker's incarnation.
--- Three kinds of row: a delivery (id, attempts, waited, batch_id); the size of an event, with the same event_seq; and one without
--- event_seq about the endpoint, whether it is there or not.
+-- Two kinds of row: a delivery (id, attempts, waited, batch_id, event_seq, event_created_at); and one without an id about the endpoint,
+-- whether it is there or not.
 WITH unwell AS MATERIALIZED (
     SELECT FROM postrider.webhook_endpoint_health h
     WHERE h.endpoint_id = $1 AND (h.circuit <> 'closed' OR h.paused_until > clock_timestamp())
@@ -16,19 +16,13 @@ WITH unwell AS MATERIALIZED (
     ORDER BY d.next_attempt_at
     LIMIT $2
 )
-SELECT due.event_seq, due.id, due.attempts, extract(epoch FROM (SELECT clock_timestamp()) - due.next_attempt_at)::float8 AS waited, due.batch_id,
-       NULL::integer AS id_bytes, NULL::integer AS envelope_bytes, NULL::text AS type, NULL::boolean AS expired,
+SELECT due.id, due.attempts, extract(epoch FROM (SELECT clock_timestamp()) - due.next_attempt_at)::float8 AS waited, due.batch_id,
+       due.event_seq, due.event_created_at,
        NULL::text AS tenant_id, NULL::text AS format, NULL::smallint AS max_events, NULL::integer AS max_wait_ms, NULL::integer AS max_bytes,
        NULL::text AS encoding, NULL::boolean AS ordered, NULL::boolean AS batched, NULL::float8 AS next_due
 FROM due
 UNION ALL
-SELECT e.seq, NULL, NULL, NULL, NULL, octet_length(e.id), octet_length(e.envelope), e.type, coalesce(e.expires_at <= (SELECT clock_timestamp()), false),
-       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-FROM postrider.webhook_events e
-WHERE e.seq = ANY (ARRAY(SELECT due.event_seq FROM due))
-  AND e.created_at BETWEEN (SELECT min(due.event_created_at) FROM due) AND (SELECT max(due.event_created_at) FROM due)
-UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+SELECT NULL, NULL, NULL, NULL, NULL, NULL,
        e.tenant_id, e.format, e.batch_max_events, e.batch_max_wait_ms, e.batch_max_bytes, e.batch_encoding,
        EXISTS (SELECT FROM postrider.webhook_deliveries_open d WHERE d.endpoint_id = $1 AND d.order_key IS NOT NULL),
        -- By the endpoint only where it asks for none any more: one that does has left many dead entries there.

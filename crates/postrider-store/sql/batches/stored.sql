@@ -1,8 +1,8 @@
 -- Batches that were formed before, and what is open of their members: locked, passing over what others have. The batches themselves
--- never change, so they need no lock. Index: webhook_delivery_batches_pkey, webhook_deliveries_open_pkey, webhook_events_pkey.
+-- never change, so they need no lock. Index: webhook_delivery_batches_pkey, webhook_deliveries_open_pkey.
 -- $1 batch ids.
--- Four kinds of row: a batch (stored, members, format, encoding); a member that is locked (id, leased, batch_id, event_seq); an
--- event that has its body (event_seq alone); and a member that is open, locked or not (id alone).
+-- Three kinds of row: a batch (stored, members, format, encoding); a member that is locked (id, leased, batch_id, event_seq and
+-- event_created_at); and a member that is open, locked or not (id alone).
 WITH batch AS MATERIALIZED (
     SELECT b.id, b.members, b.format, b.encoding FROM postrider.webhook_delivery_batches b WHERE b.id = ANY ($1)
 ), member AS MATERIALIZED (
@@ -14,15 +14,10 @@ WITH batch AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 )
 SELECT b.id AS stored, b.members, b.format, b.encoding,
-       NULL::uuid AS id, NULL::boolean AS leased, NULL::uuid AS batch_id, NULL::bigint AS event_seq, NULL::boolean AS expired
+       NULL::uuid AS id, NULL::boolean AS leased, NULL::uuid AS batch_id, NULL::bigint AS event_seq, NULL::timestamptz AS event_created_at
 FROM batch b
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, l.id, l.leased, l.batch_id, l.event_seq, NULL FROM locked l
-UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, e.seq, coalesce(e.expires_at <= (SELECT clock_timestamp()), false)
-FROM postrider.webhook_events e
-WHERE e.seq = ANY (ARRAY(SELECT l.event_seq FROM locked l))
-  AND e.created_at BETWEEN (SELECT min(l.event_created_at) FROM locked l) AND (SELECT max(l.event_created_at) FROM locked l)
+SELECT NULL, NULL, NULL, NULL, l.id, l.leased, l.batch_id, l.event_seq, l.event_created_at FROM locked l
 UNION ALL
 SELECT NULL, NULL, NULL, NULL, d.id, NULL, NULL, NULL, NULL
 FROM postrider.webhook_deliveries_open d

@@ -1,9 +1,9 @@
-//! What the statements of batches bring back: rows of several kinds, put together by the event that they share.
+//! What the statements of batches bring back: deliveries, put together with the sizes of their events.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use postrider_core::batch::{BatchPolicy, Encoding};
 use postrider_core::ids::{BatchId, DeliveryId};
@@ -13,9 +13,25 @@ use uuid::Uuid;
 use super::{DueDelivery, EventSize, Leased, StoredBatch, StoredMember};
 use crate::deliveries::EventPayload;
 
+/// Sizes of events by their `seq`.
+pub(super) type Sizes = HashMap<i64, EventSize>;
+
 /// The one row of a look that is about the endpoint itself.
 pub(super) fn is_about_endpoint(row: &Row) -> bool {
-    row.get::<_, Option<i64>>("event_seq").is_none()
+    row.get::<_, Option<Uuid>>("id").is_none()
+}
+
+/// The events of these rows, with the first and the last of their times; `None` if they have none.
+pub(super) fn events_of(rows: &[Row]) -> Option<(Vec<i64>, Timestamp, Timestamp)> {
+    let seqs = rows.iter().filter_map(|row| row.get("event_seq")).collect();
+    let times =
+        || rows.iter().filter_map(|row| row.get::<_, Option<Timestamp>>("event_created_at"));
+    Some((seqs, times().min()?, times().max()?))
+}
+
+/// What `sizes` brought.
+pub(super) fn sizes(rows: &[Row]) -> Sizes {
+    rows.iter().map(|row| (row.get("seq"), event_size(row))).collect()
 }
 
 /// What the endpoint asks for.
@@ -29,32 +45,23 @@ pub(super) fn policy(row: &Row) -> Option<BatchPolicy> {
     BatchPolicy::new(events.into(), wait, bytes.into(), encoding).ok()
 }
 
-/// Puts deliveries and the sizes of their events together.
-pub(super) fn due_deliveries(rows: &[Row]) -> Vec<DueDelivery> {
-    let mut due: Vec<DueDelivery> = Vec::with_capacity(rows.len() / 2);
-    let mut events: HashMap<i64, EventSize> = HashMap::with_capacity(rows.len() / 2);
-    for row in rows {
-        let Some(seq) = row.get::<_, Option<i64>>("event_seq") else { continue };
-        match row.get::<_, Option<Uuid>>("id") {
-            Some(id) => due.push(delivery(row, id, seq)),
-            None => drop(events.insert(seq, event_size(row))),
-        }
-    }
-    for delivery in &mut due {
-        delivery.event = events.get(&delivery.seq).cloned();
-    }
+/// Puts deliveries and the sizes of their events together, oldest due first.
+pub(super) fn due_deliveries(rows: &[Row], sizes: &Sizes) -> Vec<DueDelivery> {
+    let due = rows.iter().filter(|row| !is_about_endpoint(row)).map(|row| delivery(row, sizes));
+    let mut due: Vec<DueDelivery> = due.collect();
     due.sort_by_key(|delivery| std::cmp::Reverse(delivery.waited));
     due
 }
 
-fn delivery(row: &Row, id: Uuid, seq: i64) -> DueDelivery {
+fn delivery(row: &Row, sizes: &Sizes) -> DueDelivery {
+    let seq = row.get("event_seq");
     DueDelivery {
-        id: DeliveryId(id),
+        id: DeliveryId(row.get("id")),
         seq,
         attempts: u16::try_from(row.get::<_, i16>("attempts")).unwrap_or(0),
         waited: Duration::try_from_secs_f64(row.get("waited")).unwrap_or_default(),
         batch: row.get::<_, Option<Uuid>>("batch_id").map(BatchId),
-        event: None,
+        event: sizes.get(&seq).cloned(),
     }
 }
 
@@ -76,22 +83,21 @@ struct LockedMember {
 }
 
 /// Puts batches, their members and what became of them together.
-pub(super) fn stored_batches(rows: &[Row]) -> Vec<StoredBatch> {
+pub(super) fn stored_batches(rows: &[Row], sizes: &Sizes) -> Vec<StoredBatch> {
     let mut batches = Vec::new();
     let mut locked: HashMap<Uuid, LockedMember> = HashMap::new();
-    let mut expired: HashMap<i64, bool> = HashMap::new();
     let mut open: HashSet<Uuid> = HashSet::new();
     for row in rows {
-        let seq: Option<i64> = row.get("event_seq");
-        match (row.get::<_, Option<Uuid>>("stored"), row.get::<_, Option<Uuid>>("id"), seq) {
-            (Some(id), _, _) => batches.push((id, row)),
-            (None, Some(id), Some(seq)) => {
+        if let Some(id) = row.get::<_, Option<Uuid>>("stored") {
+            batches.push((id, row));
+            continue;
+        }
+        match (row.get("id"), row.get::<_, Option<i64>>("event_seq")) {
+            (id, Some(seq)) => {
                 let (leased, batch) = (row.get("leased"), row.get("batch_id"));
                 locked.insert(id, LockedMember { leased, batch, seq });
             }
-            (None, None, Some(seq)) => drop(expired.insert(seq, row.get("expired"))),
-            (None, Some(id), None) => drop(open.insert(id)),
-            (None, None, None) => {}
+            (id, None) => drop(open.insert(id)),
         }
     }
     let stored = |(id, row): (Uuid, &Row)| {
@@ -107,8 +113,8 @@ pub(super) fn stored_batches(rows: &[Row]) -> Vec<StoredBatch> {
             match locked.get(&member) {
                 Some(known) if known.batch == Some(id) => {
                     batch.busy |= known.leased;
-                    // No entry: the body is gone.
-                    let unsendable = expired.get(&known.seq).copied().unwrap_or(true);
+                    // Without a size its body is gone.
+                    let unsendable = sizes.get(&known.seq).is_none_or(|event| event.expired);
                     batch.members.push(StoredMember { id: DeliveryId(member), unsendable });
                 }
                 None if open.contains(&member) => batch.busy = true,
@@ -121,32 +127,12 @@ pub(super) fn stored_batches(rows: &[Row]) -> Vec<StoredBatch> {
 }
 
 /// Puts what was leased and its events together.
-pub(super) fn leased(rows: &[Row]) -> Vec<Leased> {
-    let mut leased = Vec::with_capacity(rows.len() / 2);
-    let mut events: HashMap<i64, &Row> = HashMap::with_capacity(rows.len() / 2);
-    for row in rows {
-        let seq: i64 = row.get("event_seq");
-        match row.get::<_, Option<Uuid>>("id") {
-            Some(id) => leased.push((seq, id, row)),
-            None => drop(events.insert(seq, row)),
-        }
-    }
-    leased
-        .into_iter()
-        .map(|(seq, id, row)| Leased {
-            id: DeliveryId(id),
-            lease_no: row.get("lease_no"),
-            attempts: u16::try_from(row.get::<_, i16>("attempts")).unwrap_or(0),
-            event: events.get(&seq).map(|row| payload(row)),
-        })
-        .collect()
-}
-
-fn payload(row: &Row) -> EventPayload {
-    EventPayload {
-        id: row.get("event_id"),
-        envelope: Bytes::copy_from_slice(row.get::<_, &str>("envelope").as_bytes()),
-        traceparent: row.get("traceparent"),
-        expires_at: row.get::<_, Option<Timestamp>>("expires_at"),
-    }
+pub(super) fn leased(rows: &[Row], events: &HashMap<i64, Arc<EventPayload>>) -> Vec<Leased> {
+    let leased = |row: &Row| Leased {
+        id: DeliveryId(row.get("id")),
+        lease_no: row.get("lease_no"),
+        attempts: u16::try_from(row.get::<_, i16>("attempts")).unwrap_or(0),
+        event: events.get(&row.get::<_, i64>("event_seq")).cloned(),
+    };
+    rows.iter().map(leased).collect()
 }

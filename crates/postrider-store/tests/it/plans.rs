@@ -19,6 +19,7 @@ const HOT: &[&str] = &[
     "batches/insert",
     "batches/lease",
     "batches/look",
+    "batches/sizes",
     "batches/stored",
     "deliveries/bodies",
     "deliveries/cancel_endpoint",
