@@ -51,7 +51,12 @@ pub(super) fn judge(
         answer.error = Some(ErrorClass::InvalidResponse);
     }
     let number = delivery.attempts.saturating_add(1);
-    let verdict = decide(terms.schedule, number, delivery.id, &answer, terms.now, terms.ceiling);
+    let finding = finding(&answer, terms.now, terms.ceiling);
+    let verdict = match finding {
+        // Our own proxy kept it from its endpoint: it waits, and no attempt is counted.
+        Finding::Unasked(after) => Verdict::Retry { after },
+        _ => decide(terms.schedule, number, delivery.id, &answer, terms.now, terms.ceiling),
+    };
     let outcomes: Vec<Outcome> = match said {
         Verdicts::Each(said) => {
             batch.members.iter().zip(said).map(|(m, said)| one(m, said, &answer, terms)).collect()
@@ -62,8 +67,13 @@ pub(super) fn judge(
     let refused = outcomes.iter().filter(|o| o.verdict != Verdict::Delivered).count();
     let (error, disable) =
         (answer.error, disables_endpoint(&answer).then(|| disable_reason(&answer)));
-    let finding = finding(&answer, terms.now, terms.ceiling);
-    let records = records(delivery, batch, answer, &outcomes, again, terms);
+    let mut records = records(delivery, batch, answer, &outcomes, again, terms);
+    if matches!(finding, Finding::Unasked(_)) {
+        records.request.members.clear();
+        for reschedule in &mut records.reschedules {
+            reschedule.attempts = reschedule.attempts.saturating_sub(1);
+        }
+    }
     Judged { records, verdict, refused, error, finding, disable }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postrider_core::answer::Answer;
+use postrider_core::health::Finding;
 use postrider_core::retry::Verdict;
 use postrider_core::status::ErrorClass;
 use postrider_destinations::{Batch, batch_request};
@@ -85,7 +86,10 @@ impl Sender {
             ceiling: self.retry_after_ceiling,
         };
         let judged = judge(delivery, batch, answer, &terms);
-        self.report_batch(delivery, batch, &judged, status, duration);
+        match judged.finding {
+            Finding::Unasked(_) => self.proxy.note(&self.metrics),
+            _ => self.report_batch(delivery, batch, &judged, status, duration),
+        }
         Some(judged)
     }
 

@@ -76,6 +76,17 @@ fn a_2xx_delivers_all_and_the_batch_is_over() {
 }
 
 #[test]
+fn what_our_own_proxy_kept_from_its_endpoint_waits_as_it_is_and_counts_as_no_attempt() {
+    let failed = Answer::failed(ErrorClass::Proxy, Duration::from_millis(5));
+    // The schedule has one wait: a second attempt that counted would be the last.
+    let judged = judged(1, failed, Capture::Everything);
+    assert_eq!((closed(&judged), again(&judged)), (vec![], vec![1, 2, 3]));
+    assert!(kept(&judged).is_empty() && judged.records.again);
+    assert!(judged.records.reschedules.iter().all(|r| r.attempts == 1));
+    assert!(matches!(judged.finding, Finding::Unasked(_)));
+}
+
+#[test]
 fn answers_are_kept_where_the_endpoint_asks_for_it() {
     let judged = judged(0, answer(200, &"x".repeat(9000)), Capture::Everything);
     assert_eq!(kept(&judged).len(), 3);
