@@ -1,5 +1,5 @@
 //! A receiver process of many endpoints, by path: `/well/…` is answered 200 at once; while the ill are ill, `/hang/…` is never
-//! answered, `/fail/…` is answered 500, and the second port refuses connections. Reads requests by itself, as cheaply as it can:
+//! answered, `/fail/…` is answered 500, and the last port refuses connections. Reads requests by itself, as cheaply as it can:
 //! what it costs is taken from what is measured. Notes when each of the well got which event.
 //! Reads commands from standard input and answers there; ends when its input does.
 
@@ -50,13 +50,18 @@ struct Asked {
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let seen = Shared::default();
     let well = TcpListener::bind("127.0.0.1:0").await?;
+    let others = TcpListener::bind("127.0.0.1:0").await?;
     let refusing = TcpListener::bind("127.0.0.1:0").await?;
-    let (base, refusing_at) = (well.local_addr()?, refusing.local_addr()?);
+    let (base, others_at) = (well.local_addr()?, others.local_addr()?);
+    let refusing_at = refusing.local_addr()?;
     let mut servers = JoinSet::new();
-    servers.spawn(accept(well, Arc::clone(&seen)));
+    for listener in [well, others] {
+        servers.spawn(accept(listener, Arc::clone(&seen)));
+    }
     let mut refuses = servers.spawn(accept(refusing, Arc::clone(&seen)));
     answer(&CrowdAddresses {
         base: format!("http://{base}"),
+        others: format!("http://{others_at}"),
         refusing: format!("http://{refusing_at}"),
     })?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();

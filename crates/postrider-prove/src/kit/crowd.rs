@@ -39,7 +39,9 @@ pub(crate) fn place(endpoint: u64) -> (String, String) {
 /// What the receiver says when it has started.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct CrowdAddresses {
+    /// The healthy ones have a port of their own, as if they were elsewhere: no connection is shared with the others.
     pub(crate) base: String,
+    pub(crate) others: String,
     /// Connections to this are refused while the ill are ill.
     pub(crate) refusing: String,
 }
@@ -81,11 +83,11 @@ impl Crowd {
 
     /// Where requests to an endpoint go.
     pub(crate) fn url(&self, endpoint: u64) -> String {
-        let CrowdAddresses { base, refusing } = &self.addresses;
+        let CrowdAddresses { base, others, refusing } = &self.addresses;
         match manner(endpoint) {
             Manner::Well => format!("{base}/well/{endpoint}"),
-            Manner::Hangs => format!("{base}/hang/{endpoint}"),
-            Manner::Fails => format!("{base}/fail/{endpoint}"),
+            Manner::Hangs => format!("{others}/hang/{endpoint}"),
+            Manner::Fails => format!("{others}/fail/{endpoint}"),
             Manner::Refuses => format!("{refusing}/refuse/{endpoint}"),
         }
     }
