@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::journal::SinkEntry;
+use crate::journal::{How, SinkEntry};
 
 /// An event that an ordered endpoint gets, in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,8 @@ impl OrderVerdict {
 #[derive(Debug, Default)]
 struct Seen {
     first: Option<u64>,
-    last: Option<u64>,
+    /// The arrival of the last request, and its end: when its answer had left, or its arrival where a kill cut it off.
+    last: Option<(u64, u64)>,
     /// When the first 2xx had left.
     accepted: Option<u64>,
 }
@@ -110,7 +111,7 @@ fn judge(events: &[&OrderedEvent], seen: &HashMap<(&str, &str), Seen>, verdict: 
             }
             _ if event.given_up => {
                 verdict.given_up += 1;
-                at.and_then(|seen| seen.last)
+                at.and_then(|seen| seen.last).map(|(_, end)| end)
             }
             _ => {
                 verdict.lost.push(format!("{} {}: {}", event.token, event.key, event.id));
@@ -129,8 +130,8 @@ fn judge(events: &[&OrderedEvent], seen: &HashMap<(&str, &str), Seen>, verdict: 
 fn seen(sink: &[SinkEntry]) -> HashMap<(&str, &str), Seen> {
     let mut answers = HashMap::new();
     for entry in sink {
-        if let SinkEntry::Resp { sequence, status: Some(200..=299), t, .. } = entry {
-            answers.insert(*sequence, *t);
+        if let SinkEntry::Resp { sequence, status, how, t } = entry {
+            answers.insert(*sequence, (*status, *how, *t));
         }
     }
     let mut seen: HashMap<(&str, &str), Seen> = HashMap::new();
@@ -138,8 +139,14 @@ fn seen(sink: &[SinkEntry]) -> HashMap<(&str, &str), Seen> {
         let SinkEntry::Recv { sequence, token, id, t, .. } = entry else { continue };
         let event = seen.entry((token, id)).or_default();
         event.first = Some(event.first.map_or(*t, |first| first.min(*t)));
-        event.last = Some(event.last.map_or(*t, |last| last.max(*t)));
-        if let Some(answered) = answers.get(sequence) {
+        let answer = answers.get(sequence);
+        let end = match answer {
+            Some((_, How::Full, answered)) => *answered,
+            // Nobody waited for the answer any more.
+            Some(_) | None => *t,
+        };
+        event.last = event.last.max(Some((*t, end)));
+        if let Some((Some(200..=299), _, answered)) = answer {
             event.accepted = Some(event.accepted.map_or(*answered, |at| at.min(*answered)));
         }
     }
@@ -149,7 +156,6 @@ fn seen(sink: &[SinkEntry]) -> HashMap<(&str, &str), Seen> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::How;
 
     const MS: u64 = 1_000_000;
 
@@ -224,6 +230,24 @@ mod tests {
         assert_eq!(verdict.given_up, 1);
         let again = sink(&[("a1", 0, 500), ("a2", 20, 200), ("a1", 40, 500)]);
         assert_eq!(check_order(&events, &again).violations.len(), 1);
+    }
+
+    #[test]
+    fn the_last_request_of_a_skipped_event_ends_with_its_answer_whatever_that_is() {
+        let mut events = [event("a1", 1), event("a2", 2)];
+        events[0].given_up = true;
+        let beside = sink(&[("a1", 0, 500), ("a2", 5, 200)]);
+        assert_eq!(check_order(&events, &beside).violations.len(), 1);
+        // Who was killed got no answer, and the next worker could not know when it would have come.
+        for cut in [None, Some(How::Partial)] {
+            let mut killed = beside.clone();
+            match (cut, &mut killed[1]) {
+                (Some(cut), SinkEntry::Resp { how, .. }) => *how = cut,
+                _ => drop(killed.remove(1)),
+            }
+            let verdict = check_order(&events, &killed);
+            assert!(verdict.is_clean(), "{verdict:?}");
+        }
     }
 
     #[test]
