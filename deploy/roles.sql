@@ -26,9 +26,10 @@ DO $$
 DECLARE
     v_name     text;
     v_readable text[] := ARRAY[
-        'installation', 'partitions', 'webhook_attempts', 'webhook_deliveries', 'webhook_event_ids', 'webhook_events',
-        'webhook_events_failed', 'webhook_events_pending', 'webhook_publish_failures', 'webhook_routing_versions',
-        'webhook_switches', 'webhook_workers'];
+        'installation', 'partitions', 'tenants', 'webhook_attempts', 'webhook_deliveries', 'webhook_delivery_batches',
+        'webhook_egress_rules', 'webhook_endpoint_health', 'webhook_event_ids', 'webhook_events', 'webhook_events_failed',
+        'webhook_events_pending', 'webhook_publish_failures', 'webhook_routing_versions', 'webhook_switches',
+        'webhook_workers'];
 BEGIN
     -- Publishers: the doors, and no table behind them.
     GRANT USAGE ON SCHEMA postrider TO postrider_publisher, postrider_reader;
@@ -41,7 +42,7 @@ BEGIN
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO postrider_publisher', v_name);
     END LOOP;
 
-    -- Readers: everything but the endpoints' secrets and their custom headers, which often hold a token.
+    -- Readers: everything but what is sealed (the endpoints' secrets, headers, logins and TLS keys), not even sealed.
     FOR v_name IN
         SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'postrider'::regnamespace AND c.relname = ANY (v_readable)
     LOOP
@@ -50,8 +51,16 @@ BEGIN
     FOR v_name IN
         SELECT a.attname FROM pg_attribute a
         WHERE a.attrelid = to_regclass('postrider.webhook_endpoints') AND a.attnum > 0 AND NOT a.attisdropped
-          AND a.attname <> 'headers_sealed'
+          AND a.attname NOT LIKE '%sealed'
     LOOP
         EXECUTE format('GRANT SELECT (%I) ON postrider.webhook_endpoints TO postrider_reader', v_name);
+    END LOOP;
+    -- Earlier versions of this file gave some of them away.
+    FOR v_name IN
+        SELECT a.attname FROM pg_attribute a
+        WHERE a.attrelid = to_regclass('postrider.webhook_endpoints') AND a.attnum > 0 AND NOT a.attisdropped
+          AND a.attname LIKE '%sealed'
+    LOOP
+        EXECUTE format('REVOKE SELECT (%I) ON postrider.webhook_endpoints FROM postrider_reader', v_name);
     END LOOP;
 END $$;

@@ -4,5 +4,6 @@
 mod connecting;
 mod migrating;
 mod plans;
+mod roles;
 mod schema;
 mod sealing;
