@@ -163,6 +163,19 @@ impl TlsIdentity {
         Ok(self)
     }
 
+    /// This over what was `before`: the certificate with its key, and the authorities, each by itself.
+    #[must_use]
+    pub fn over(mut self, mut before: Self) -> Self {
+        if self.certificate.is_none() {
+            self.certificate = before.certificate.take();
+            self.key = before.key.take();
+        }
+        if self.ca.is_none() {
+            self.ca = before.ca.take();
+        }
+        self
+    }
+
     /// SHA-256 over all of it: tells apart connections that must not be shared.
     pub fn fingerprint(&self) -> [u8; 32] {
         Sha256::digest(self.expose_json().as_bytes()).into()

@@ -251,7 +251,11 @@ fn open_signer(record: &EndpointRecord, keys: &KeyRing) -> Result<Signer, String
         let opened = open(&secret.sealed, "secret", record.id, keys)?;
         SigningSecret::parse(kind, &opened).map_err(|error| format!("secret: {error}"))
     });
-    Ok(Signer::with_profiles(&secrets.collect::<Result<Vec<_>, String>>()?, &profiles))
+    let secrets = secrets.collect::<Result<Vec<_>, String>>()?;
+    if !profiles.is_empty() && !secrets.iter().any(SigningSecret::is_symmetric) {
+        tracing::warn!(endpoint.id = %record.id, "its signing profiles are left out: none of its live secrets can sign them");
+    }
+    Ok(Signer::with_profiles(&secrets, &profiles))
 }
 
 fn open_auth(record: &EndpointRecord, keys: &KeyRing) -> Result<Option<Auth>, String> {

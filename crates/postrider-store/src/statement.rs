@@ -150,11 +150,12 @@ statements! {
     SECRETS_EXPIRE = "secrets/expire" (UUID, INT8);
     SECRETS_FORGET = "secrets/forget" (UUID);
     SECRETS_INSERT = "secrets/insert" (UUID, TEXT, TEXT, BYTEA, TEXT);
+    SECRETS_KEEP = "secrets/keep" (UUID);
+    SECRETS_LACKING = "secrets/lacking" (UUID);
     SECRETS_LIVE = "secrets/live" (UUID);
     SECRETS_LOCK = "secrets/lock" (UUID);
     SECRETS_PUBLIC_KEYS = "secrets/public_keys" (UUID);
     SECRETS_REVOKE = "secrets/revoke" (UUID, UUID);
-    SECRETS_UNSIGNED = "secrets/unsigned" (UUID);
     VACUUM_DEAD_ROWS = "vacuum/dead_rows" ();
     VACUUM_OPEN = "vacuum/open" ();
     VACUUM_PENDING = "vacuum/pending" ();

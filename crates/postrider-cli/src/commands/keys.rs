@@ -1,6 +1,8 @@
 //! `postrider keys`: the master keys that seal secrets, and the change from one to the next.
 //! The keys themselves come from the configuration; this shows their ids, which give nothing away.
 
+use std::collections::BTreeSet;
+
 use indicatif::{ProgressBar, ProgressStyle};
 use postrider_store::admin::sealed::{self, Progress, Sealed};
 use serde_json::json;
@@ -37,11 +39,9 @@ pub(crate) async fn run(context: &Context, database: &Database, command: Command
 async fn list(context: &Context, database: &Database) -> Ended {
     let configured: Vec<String> = context.keys()?.key_ids().collect();
     let counted = sealed::count(&database.db).await?;
+    let used: BTreeSet<String> = counted.iter().map(|sealed| sealed.key_id.clone()).collect();
     let mut ids = configured.clone();
-    ids.extend(
-        counted.iter().map(|sealed| sealed.key_id.clone()).filter(|id| !configured.contains(id)),
-    );
-    ids.dedup();
+    ids.extend(used.into_iter().filter(|id| !configured.contains(id)));
     let state = |id: &String| match configured.iter().position(|other| other == id) {
         Some(0) => "seals",
         Some(_) => "opens",

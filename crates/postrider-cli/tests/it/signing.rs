@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use postrider_core::seal::KeyRing;
 use postrider_core::signing::Ed25519Public;
 use postrider_testkit::{Behaviour, Received, Receiver, Reply, TestDb};
 use serde_json::{Value, json};
@@ -88,6 +89,66 @@ async fn the_only_live_secret_cannot_be_revoked() {
         .exits(1)
         .says("only live secret");
     assert_eq!(secrets(&cli, id).await.len(), 1);
+}
+
+#[tokio::test]
+async fn where_the_secret_without_an_end_is_revoked_another_loses_its_own() {
+    let (db, receiver) = (TestDb::new().await, Receiver::start().await);
+    let cli = Cli::at(&db);
+    let added = add(&cli, &receiver, "/h", &[]).await;
+    let id = added["id"].as_str().unwrap();
+    cli.run(&["endpoints", "secrets", "rotate", id]).await.exits(0);
+    cli.run(&["endpoints", "secrets", "rotate", id]).await.exits(0);
+    let three = secrets(&cli, id).await;
+    let ids: Vec<&str> = three.iter().map(|secret| secret["id"].as_str().unwrap()).collect();
+    let revoke = |secret: &str| {
+        ["endpoints", "secrets", "revoke", id, secret, "--yes", "--json"].map(str::to_owned)
+    };
+    let newest = revoke(ids[0]);
+    let newest: Vec<&str> = newest.iter().map(String::as_str).collect();
+    let revoked = cli.run(&newest).await.exits(0).json();
+    assert_eq!(revoked["kept"], ids[1], "the newest of those that stay");
+    let two = secrets(&cli, id).await;
+    assert_eq!(two[0]["expires_at"], Value::Null);
+    assert_eq!(two[1]["expires_at"], three[2]["expires_at"], "the others keep theirs");
+    // One that has an end is nobody's stay.
+    let oldest = revoke(ids[2]);
+    let oldest: Vec<&str> = oldest.iter().map(String::as_str).collect();
+    assert_eq!(cli.run(&oldest).await.exits(0).json()["kept"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_key_pair_takes_no_signature_away_from_those_that_have_one() {
+    let (db, receiver) = (TestDb::new().await, Receiver::start().await);
+    let cli = Cli::at(&db);
+    let added = add(&cli, &receiver, "/h", &["--sign", "github"]).await;
+    let id = added["id"].as_str().unwrap();
+    let rotate = ["endpoints", "secrets", "rotate", id, "--kind", "ed25519"];
+    let ending = [&rotate[..], &["--overlap", "1h"]].concat();
+    cli.run(&ending).await.exits(2).says("signing.secret").says("--overlap forever");
+    assert_eq!(secrets(&cli, id).await.len(), 1, "nothing was changed");
+    cli.run(&rotate).await.exits(0).says("stay");
+    let both = secrets(&cli, id).await;
+    assert!(both.iter().all(|secret| secret["expires_at"].is_null()), "{both:?}");
+    let standard = both[1]["id"].as_str().unwrap();
+    let revoke = ["endpoints", "secrets", "revoke", id, standard, "--yes"];
+    cli.run(&revoke).await.exits(2).says("signing.secret");
+    assert_eq!(secrets(&cli, id).await.len(), 2);
+    publish(&cli, "{}").await;
+    deliver(&cli).await;
+    let request = got(&receiver, "/h");
+    assert!(request.header("x-hub-signature-256").starts_with("sha256="));
+    assert!(request.header("webhook-signature").contains(" v1,"));
+    // Without a profile the pair is enough, for who wants it so.
+    cli.run(&["endpoints", "update", id, "--sign", "none"]).await.exits(0);
+    cli.run(&revoke).await.exits(0);
+
+    // What came about before says so where it is sent from.
+    let past = r#"UPDATE postrider.webhook_endpoints SET signing = '[{"profile":"github","header":"x-hub-signature-256"}]'"#;
+    db.client().await.execute(past, &[]).await.unwrap();
+    publish(&cli, "{}").await;
+    let said = deliver(&cli).await;
+    assert!(said.contains("its signing profiles are left out"), "{said}");
 }
 
 #[tokio::test]
@@ -365,4 +426,61 @@ async fn everything_is_sealed_again_with_the_newest_master_key() {
     cli.run(&["keys", "rotate"]).await.exits(1).says("cannot be opened");
     let missing = cli.run(&["keys", "list", "--json"]).await.exits(0).json();
     assert_eq!(missing["data"][1]["state"], "missing");
+}
+
+#[tokio::test]
+async fn each_master_key_is_listed_once_whatever_is_sealed_with_it() {
+    let (db, receiver) = (TestDb::new().await, Receiver::start().await);
+    for byte in ["aa", "bb"] {
+        let cli = Cli::at(&db).with("POSTRIDER_MASTER_KEY", &byte.repeat(32));
+        let file = cli.file("auth.json", r#"{"type":"bearer","token":"abc"}"#);
+        let path = format!("/{byte}");
+        add(&cli, &receiver, &path, &["--auth-file", &file, "--header", "X-A: b"]).await;
+    }
+    let listed = Cli::at(&db).run(&["keys", "list", "--json"]).await.exits(0).json();
+    let states: Vec<_> =
+        listed["data"].as_array().unwrap().iter().map(|key| &key["state"]).collect();
+    assert_eq!(states, ["seals", "missing", "missing"], "{listed}");
+    assert!(listed["data"].as_array().unwrap().iter().skip(1).all(|key| key["sealed"] == 3));
+}
+
+/// What is sealed of an endpoint's TLS identity.
+async fn identity(db: &TestDb, id: &str) -> Option<Value> {
+    let sql = "SELECT id, tls_sealed FROM postrider.webhook_endpoints WHERE 'whk_' || replace(id::text, '-', '') = $1";
+    let row = db.client().await.query_one(sql, &[&id]).await.unwrap();
+    let place = [b"tls:".as_slice(), row.get::<_, uuid::Uuid>(0).as_bytes()].concat();
+    let keys = KeyRing::from_master_keys(&[MASTER_KEY]).unwrap();
+    let sealed: Option<&[u8]> = row.get(1);
+    sealed.map(|sealed| serde_json::from_slice(&keys.open(sealed, &place).unwrap()).unwrap())
+}
+
+#[tokio::test]
+async fn an_update_with_half_a_tls_identity_keeps_the_other_half() {
+    let (db, receiver) = (TestDb::new().await, Receiver::start().await);
+    let cli = Cli::at(&db);
+    let certificate = |name: &str| {
+        let pair = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        (cli.file(name, &pair.cert.pem()), cli.file("key.pem", &pair.signing_key.serialize_pem()))
+    };
+    let (ca, _) = certificate("ca");
+    let (ours, key) = certificate("us");
+    let text = |file: &str| Value::from(std::fs::read_to_string(file).unwrap());
+    let (client, authority) =
+        (["--client-cert", &ours, "--client-key", &key], ["--endpoint-ca", &ca]);
+    let whole = json!({ "certificate": text(&ours), "key": text(&key), "ca": text(&ca) });
+    for (path, first, second) in
+        [("/a", &client[..], &authority[..]), ("/b", &authority[..], &client[..])]
+    {
+        let added = add(&cli, &receiver, path, first).await;
+        let id = added["id"].as_str().unwrap();
+        cli.run(&[&["endpoints", "update", id], second].concat()).await.exits(0);
+        assert_eq!(identity(&db, id).await.as_ref(), Some(&whole), "{first:?} then {second:?}");
+        // Nothing that cannot be opened is thrown away unseen.
+        let stranger = Cli::at(&db).with("POSTRIDER_MASTER_KEY", &"ff".repeat(32));
+        let update = [&["endpoints", "update", id], second].concat();
+        stranger.run(&update).await.exits(1).says("TLS identity");
+        assert_eq!(identity(&db, id).await.as_ref(), Some(&whole));
+        cli.run(&["endpoints", "update", id, "--no-tls"]).await.exits(0);
+        assert_eq!(identity(&db, id).await, None);
+    }
 }

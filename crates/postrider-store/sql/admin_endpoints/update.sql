@@ -1,4 +1,4 @@
--- Changes what was given and nothing else. A value comes as itself, or as a flag and a value where NULL means something.
+-- Changes what was given and nothing else, and tells the TLS identity. A value comes as itself, or as a flag and a value where NULL means something.
 -- Index: webhook_endpoints_pkey.
 -- $1 id, $2 url, $3 description, $4 event types, $5 $6 filter, $7 $8 headers, sealed, $9 $10 retry schedule in ms,
 -- $11 $12 time-out in ms, $13 $14 in flight, $15 capture responses?, $16 metadata.
@@ -15,4 +15,4 @@ SET url = coalesce($2, e.url),
     metadata = coalesce($16, e.metadata),
     updated_at = clock_timestamp()
 WHERE e.id = $1
-RETURNING e.id
+RETURNING e.id, e.tls_sealed

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::endpoints::bound;
 use crate::db::{Params, Session};
 use crate::statement::{
-    SECRETS_EXPIRE, SECRETS_FORGET, SECRETS_INSERT, SECRETS_LIVE, SECRETS_LOCK,
-    SECRETS_PUBLIC_KEYS, SECRETS_REVOKE, SECRETS_UNSIGNED,
+    SECRETS_EXPIRE, SECRETS_FORGET, SECRETS_INSERT, SECRETS_KEEP, SECRETS_LACKING, SECRETS_LIVE,
+    SECRETS_LOCK, SECRETS_PUBLIC_KEYS, SECRETS_REVOKE,
 };
 use crate::{Db, StoreError};
 
@@ -26,6 +26,15 @@ pub enum Overlap {
     Forever,
 }
 
+/// What requests would sooner or later be without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// Any signature: only opaque secrets would stay, and there is no profile for them to sign.
+    Signature,
+    /// The signatures of its profiles: only key pairs would stay, and those sign none.
+    Profiles,
+}
+
 /// What came of a rotation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotated {
@@ -35,8 +44,8 @@ pub enum Rotated {
     },
     /// As many as may be are live already; nothing was changed.
     Full,
-    /// Only opaque secrets would stay, and there is no profile for them to sign; nothing was changed.
-    Unsigned,
+    /// Requests would lack something that they have; nothing was changed.
+    Lacking(Lack),
     /// There is no such endpoint.
     Gone,
 }
@@ -44,11 +53,14 @@ pub enum Rotated {
 /// What came of a revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Revoked {
-    Done,
+    Done {
+        /// The secret whose end was taken away, because all that stayed had one.
+        kept: Option<Uuid>,
+    },
     /// It is the only live one; nothing was changed.
     Last,
-    /// Only opaque secrets would stay, and there is no profile for them to sign; nothing was changed.
-    Unsigned,
+    /// Requests would lack something that they have; nothing was changed.
+    Lacking(Lack),
     /// The endpoint has no such secret.
     Gone,
 }
@@ -90,9 +102,9 @@ pub async fn rotate(
         return Ok(Rotated::Full);
     }
     let (secret_id, created_at) = insert(&session, keys, id, secret).await?;
-    if is_unsigned(&session, id).await? {
+    if let Some(lack) = lack(&session, id).await? {
         session.rollback().await?;
-        return Ok(Rotated::Unsigned);
+        return Ok(Rotated::Lacking(lack));
     }
     session.commit().await?;
     Ok(Rotated::Added { id: secret_id, created_at })
@@ -116,7 +128,8 @@ pub(super) async fn insert(
     Ok((row.get(0), row.get(1)))
 }
 
-/// Removes one secret at once. The last live one stays: without it nothing could be sent.
+/// Removes one secret at once. The last live one stays: without it nothing could be sent. So that there is one tomorrow too, the
+/// newest of those that stay loses its end where all of them have one.
 ///
 /// # Errors
 /// When the database cannot be asked.
@@ -133,18 +146,24 @@ pub async fn revoke(db: &Db, id: EndpointId, secret: Uuid) -> Result<Revoked, St
         session.rollback().await?;
         return Ok(Revoked::Last);
     }
-    if is_unsigned(&session, id).await? {
+    let kept = session.run(&SECRETS_KEEP, &[&id.0]).await?.first().map(|row| row.get(0));
+    if let Some(lack) = lack(&session, id).await? {
         session.rollback().await?;
-        return Ok(Revoked::Unsigned);
+        return Ok(Revoked::Lacking(lack));
     }
     session.commit().await?;
-    Ok(Revoked::Done)
+    Ok(Revoked::Done { kept })
 }
 
-/// Whether requests would sooner or later have no signature, as the open transaction leaves the secrets.
-async fn is_unsigned(session: &Session, id: EndpointId) -> Result<bool, StoreError> {
-    let rows = session.run(&SECRETS_UNSIGNED, &[&id.0]).await?;
-    Ok(rows.first().is_some_and(|row| row.get(0)))
+/// What requests would sooner or later be without, as the open transaction leaves the secrets.
+async fn lack(session: &Session, id: EndpointId) -> Result<Option<Lack>, StoreError> {
+    let rows = session.run(&SECRETS_LACKING, &[&id.0]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(match (row.get(0), row.get(1)) {
+        (true, _) => Some(Lack::Signature),
+        (false, true) => Some(Lack::Profiles),
+        (false, false) => None,
+    })
 }
 
 /// The live public keys of an endpoint, newest first.

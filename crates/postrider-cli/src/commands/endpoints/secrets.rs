@@ -7,7 +7,7 @@ use postrider_core::ids::EndpointId;
 use postrider_core::input::InputError;
 use postrider_core::signing::{MAX_LIVE_SECRETS, SecretKind};
 use postrider_store::admin::endpoints;
-use postrider_store::admin::secrets::{self, Overlap, Revoked, Rotated};
+use postrider_store::admin::secrets::{self, Lack, Overlap, Revoked, Rotated};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -17,6 +17,9 @@ use crate::context::{Context, Database};
 use crate::exit::{Exit, Failure};
 use crate::output::{pairs, table, time};
 use crate::{input, lookup};
+
+/// How long the secrets before a new one usually go on signing.
+const USUAL_OVERLAP: Duration = Duration::from_secs(86_400);
 
 /// What to do with the secrets of an endpoint.
 #[derive(Debug, clap::Subcommand)]
@@ -35,9 +38,9 @@ pub(crate) struct Rotate {
     /// The endpoint: whk_… or the beginning of it
     #[arg(value_name = "ENDPOINT")]
     id: String,
-    /// How long the secrets that have no end yet go on signing; forever: they keep none
-    #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = overlap)]
-    overlap: Overlap,
+    /// How long the secrets that have no end yet go on signing; forever: they keep none. Default: 24h; beside an ed25519 key forever
+    #[arg(long, value_name = "SPAN", value_parser = overlap)]
+    overlap: Option<Overlap>,
     /// The kind of the new one: standard (whsec_…), ed25519 (whsk_…) or opaque
     #[arg(long, value_name = "KIND", default_value = "standard", value_parser = request::kind)]
     kind: SecretKind,
@@ -90,7 +93,8 @@ async fn rotate(context: &Context, database: &Database, args: &Rotate) -> Ended 
     let (secret, brought) = request::secret(args.kind, args.secret_file.as_deref())?;
     let endpoint = lookup::endpoint(&database.db, &args.id).await?;
     let keys = context.keys()?;
-    let rotated = secrets::rotate(&database.db, &keys, endpoint.id, &secret, args.overlap).await?;
+    let overlap = args.overlap();
+    let rotated = secrets::rotate(&database.db, &keys, endpoint.id, &secret, overlap).await?;
     let (id, created_at) = match rotated {
         Rotated::Added { id, created_at } => (id, created_at),
         Rotated::Full => {
@@ -100,7 +104,7 @@ async fn rotate(context: &Context, database: &Database, args: &Rotate) -> Ended 
             )
             .remedy("wait until one has ended, or \"postrider endpoints secrets revoke\" one"));
         }
-        Rotated::Unsigned => return Err(unsigned("kind", endpoint.id)),
+        Rotated::Lacking(lack) => return Err(lacking(lack, "kind", endpoint.id)),
         Rotated::Gone => {
             return Err(Failure::new(
                 Exit::Missing,
@@ -133,23 +137,38 @@ async fn rotate(context: &Context, database: &Database, args: &Rotate) -> Ended 
     if shown.is_some() {
         context.out.note("\nThe secret is shown this once. Both it and those before it sign until those have ended.");
     }
+    if overlap == Overlap::Forever {
+        context.out.note("\nThe secrets before it stay until each is revoked or has reached the end that it had.");
+    }
     Ok(Exit::Done)
+}
+
+impl Rotate {
+    /// A key pair comes beside the other secrets: what they sign, it cannot.
+    fn overlap(&self) -> Overlap {
+        self.overlap.unwrap_or(match self.kind {
+            SecretKind::Ed25519 => Overlap::Forever,
+            SecretKind::Standard | SecretKind::Opaque => Overlap::For(USUAL_OVERLAP),
+        })
+    }
 }
 
 async fn revoke(context: &Context, database: &Database, args: &Revoke) -> Ended {
     let endpoint = lookup::endpoint(&database.db, &args.id).await?;
     context.confirm(&format!("remove the secret {} of {} at once", args.secret, endpoint.id))?;
     match secrets::revoke(&database.db, endpoint.id, args.secret).await? {
-        Revoked::Done => {
-            context.out.data(&json!({ "id": args.secret, "revoked": true }), || {
-                format!("revoked {}", args.secret)
+        Revoked::Done { kept } => {
+            let document = json!({ "id": args.secret, "revoked": true, "kept": kept });
+            context.out.data(&document, || match kept {
+                Some(kept) => format!("revoked {}; {kept} has no end any more", args.secret),
+                None => format!("revoked {}", args.secret),
             });
             Ok(Exit::Done)
         }
         Revoked::Last => Err(Failure::new(Exit::Failed, "it is the only live secret")
             .why("without one nothing could be signed")
             .remedy(format!("postrider endpoints secrets rotate {} --overlap 0s", endpoint.id))),
-        Revoked::Unsigned => Err(unsigned("secret", endpoint.id)),
+        Revoked::Lacking(lack) => Err(lacking(lack, "secret", endpoint.id)),
         Revoked::Gone => Err(Failure::new(
             Exit::Missing,
             format!("{} has no secret {}", endpoint.id, args.secret),
@@ -157,13 +176,27 @@ async fn revoke(context: &Context, database: &Database, args: &Revoke) -> Ended 
     }
 }
 
-/// What is refused because requests would go without any signature, and the field that would bring it about.
-pub(super) fn unsigned(field: &str, endpoint: EndpointId) -> Failure {
-    let detail = "only opaque secrets would be left, which sign profiles and nothing else, and there is no profile: \
-                  its requests would have no signature";
-    Failure::from(InputError::new(field, "signing.unsigned", detail)).remedy(format!(
-        "name a profile with \"postrider endpoints update {endpoint} --sign …\", or give it a standard or ed25519 secret"
-    ))
+/// What is refused because requests would lack a signature, and the field that would bring it about.
+fn lacking(lack: Lack, field: &str, endpoint: EndpointId) -> Failure {
+    let (code, detail, remedy) = match lack {
+        Lack::Signature => (
+            "signing.unsigned",
+            "only opaque secrets would be left, which sign profiles and nothing else, and there is no profile: \
+             its requests would have no signature",
+            format!(
+                "name a profile with \"postrider endpoints update {endpoint} --sign …\", or give it a standard or ed25519 secret"
+            ),
+        ),
+        Lack::Profiles => (
+            "signing.secret",
+            "only key pairs would be left, which sign no profile: its requests would lose the headers of theirs",
+            format!(
+                "keep the others with --overlap forever, rotate a standard secret in, \
+                 or take the profiles away with \"postrider endpoints update {endpoint} --sign none\""
+            ),
+        ),
+    };
+    Failure::from(InputError::new(field, code, detail)).remedy(remedy)
 }
 
 /// For clap: a length of time, or `forever`.

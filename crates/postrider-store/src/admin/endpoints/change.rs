@@ -80,6 +80,7 @@ pub struct RequestSettings {
     /// An empty list takes all profiles away.
     pub signing: Option<Vec<Profile>>,
     pub auth: Change<Auth>,
+    /// A certificate with its key, or authorities: set one of them, and the other stays as it was.
     pub tls: Change<TlsIdentity>,
 }
 
@@ -198,6 +199,7 @@ pub async fn update(
     let (set_schedule, schedule) = change.retry_schedule_ms.parts();
     let (set_timeout, timeout) = change.timeout_ms.parts();
     let (set_in_flight, in_flight) = change.max_in_flight.parts();
+    let mut settings = change.settings;
     let mut session = db.session().await?;
     session.begin().await?;
     let rows = session
@@ -226,8 +228,16 @@ pub async fn update(
     if let (true, rate_limit) = change.rate_limit.parts() {
         session.execute(&ADMIN_ENDPOINTS_SET_RATE_LIMIT, &[&id.0, &rate_limit]).await?;
     }
-    if !change.settings.is_empty() {
-        set(&session, keys, id, &change.settings).await?;
+    // The row is held by now: nobody else changes the half that is not given.
+    if let (Change::Set(given), Some(keys), Some(row)) = (&settings.tls, keys, rows.first())
+        && let Some(sealed) = row.get::<_, Option<&[u8]>>(1)
+    {
+        let before = open_tls(keys, id, sealed)
+            .map_err(|why| StoreError::other(ADMIN_ENDPOINTS_UPDATE.name, why))?;
+        settings.tls = Change::Set(given.clone().over(before));
+    }
+    if !settings.is_empty() {
+        set(&session, keys, id, &settings).await?;
     }
     // One of them may have to go before the other can come.
     if matches!(change.batch, Change::Clear) {
@@ -395,6 +405,15 @@ impl<T> Change<T> {
             Self::Set(value) => (true, Some(value)),
         }
     }
+}
+
+/// The TLS identity that was stored, or why it cannot be had.
+fn open_tls(keys: &KeyRing, id: EndpointId, sealed: &[u8]) -> Result<TlsIdentity, String> {
+    let opened = keys.open(sealed, &bound(b"tls:", id));
+    let opened = opened.map_err(|error| format!("the TLS identity that it has: {error}"))?;
+    let text =
+        std::str::from_utf8(&opened).map_err(|_| "the TLS identity that it has is no text")?;
+    TlsIdentity::parse_json(text).map_err(|refusal| refusal.to_string())
 }
 
 fn seal_headers(keys: &KeyRing, id: EndpointId, headers: &CustomHeaders) -> Vec<u8> {
