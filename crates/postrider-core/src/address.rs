@@ -4,12 +4,14 @@
 //! The second time is the one that protects; the first only tells early.
 
 mod embedded;
+mod network;
 mod tenant;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
+pub use network::parse_network;
 pub use tenant::TenantRules;
 
 /// IPv4 ranges that are not the public internet, after the IANA special-purpose registry.

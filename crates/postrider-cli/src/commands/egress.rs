@@ -2,6 +2,7 @@
 //! Reads and writes `webhook_egress_rules`; workers hear of a change and act on it with their next request.
 
 use postrider_core::address::TenantRules;
+use postrider_core::input::InputError;
 use postrider_core::url::EndpointUrl;
 use postrider_event::DEFAULT_TENANT;
 use postrider_store::Db;
@@ -143,7 +144,10 @@ async fn list(context: &Context, database: &Database, tenant: Option<&str>) -> E
 async fn check(context: &Context, database: &Database, args: &Check) -> Ended {
     check_tenant(&args.tenant)?;
     let rules = for_tenant(&database.db, &context.config.egress, &args.tenant).await?;
-    let url = EndpointUrl::parse(&args.url, rules.url_policy())?;
+    let url = match EndpointUrl::parse(&args.url, rules.url_policy()) {
+        Ok(url) => url,
+        Err(refusal) => return Ok(refused(context, &args.tenant, &refusal)),
+    };
     let document = json!({ "url": url.as_str(), "tenant": args.tenant, "accepted": true });
     context.out.data(&document, || {
         pairs([
@@ -154,6 +158,21 @@ async fn check(context: &Context, database: &Database, args: &Check) -> Ended {
     });
     context.out.note("what a name resolves to is judged when a request connects");
     Ok(Exit::Done)
+}
+
+/// The verdict on a URL that is not accepted. It is not repeated: people put logins into URLs.
+fn refused(context: &Context, tenant: &str, refusal: &InputError) -> Exit {
+    let (code, reason) = (refusal.code, refusal.detail.as_str());
+    let document = json!({ "tenant": tenant, "accepted": false, "code": code, "reason": reason });
+    context.out.data(&document, || {
+        pairs([
+            ("tenant", tenant.to_owned()),
+            ("accepted", "no".to_owned()),
+            ("code", code.to_owned()),
+            ("reason", reason.to_owned()),
+        ])
+    });
+    Exit::Negative
 }
 
 fn document(rules: &EgressRules) -> Value {

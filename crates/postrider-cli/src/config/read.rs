@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use config::ValueKind;
 use ipnet::IpNet;
-use postrider_core::address::judge_port;
+use postrider_core::address::{judge_port, parse_network};
 
 use super::layers::Mistake;
 use super::settings::Setting;
@@ -122,12 +122,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn networks(&mut self, name: &'static str) -> Vec<IpNet> {
-        self.list(name, |text| {
-            let address = || text.parse::<IpAddr>().map(IpNet::from);
-            text.parse::<IpNet>()
-                .or_else(|_| address())
-                .map_err(|_| format!("{text:?} is no network such as 10.1.0.0/16"))
-        })
+        self.list(name, |text| parse_network(text).map_err(|detail| format!("{text:?} {detail}")))
     }
 
     pub(crate) fn ports(&mut self, name: &'static str) -> Vec<u16> {

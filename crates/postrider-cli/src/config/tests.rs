@@ -93,7 +93,7 @@ fn every_mistake_is_reported_at_once_with_key_origin_and_reason() {
         "nonsense.x: no such key",
         "egress.allow_http: must be true or false, not \"perhaps\"",
         "worker.grace: must be a whole number with its unit",
-        "egress.allow_cidrs: \"10.0.0.0/99\" is no network such as 10.1.0.0/16",
+        "egress.allow_cidrs: \"10.0.0.0/99\" must be a network such as 10.1.0.0/16",
         "master_key: master key 1 is not 32 bytes in base64 or hex",
         "POSTRIDER_WORKER_LANES: no such setting; did you mean POSTRIDER_WORKER_LANE?",
         "admin.listen: must be an address and a port such as 127.0.0.1:9090, or off, not \"everywhere\"",

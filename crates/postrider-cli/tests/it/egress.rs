@@ -30,7 +30,7 @@ async fn a_tenants_rules_open_and_close_this_machine_to_it_alone() {
     add("acme").await.exits(0);
     add("other").await.exits(2).says("loopback");
     cli.run(&["egress", "check", &url, "--tenant", "acme"]).await.exits(0);
-    cli.run(&["egress", "check", &url, "--tenant", "other"]).await.exits(2);
+    cli.run(&["egress", "check", &url, "--tenant", "other"]).await.exits(3);
 
     cli.run(&["events", "publish", "order.paid", "--tenant", "acme"]).await.exits(0);
     cli.run(&RUN).await.exits(0);
@@ -50,6 +50,47 @@ async fn a_tenants_rules_open_and_close_this_machine_to_it_alone() {
     cli.run(&RUN).await.exits(0);
     assert_eq!(newest_attempt(&cli, "acme").await["detail"], "loopback");
     assert_eq!(receiver.received_at("/h").len(), 1);
+}
+
+#[tokio::test]
+async fn a_verdict_on_a_url_is_data_whichever_it_is() {
+    let db = TestDb::new().await;
+    let cli = Cli::at(&db);
+    let check = async |url: &str| cli.run(&["egress", "check", url, "--json"]).await;
+    let accepted = check("https://example.com/h").await.exits(0).json();
+    assert_eq!(accepted["accepted"], true);
+    for (url, code) in [
+        ("https://10.0.0.1/canary", "url.address_blocked"),
+        ("http://example.com/", "url.scheme"),
+        ("https://us:canary@example.com/", "url.userinfo"),
+    ] {
+        let ran = check(url).await.exits(3);
+        assert!(!ran.out.contains("canary") && !ran.err.contains("canary"), "{ran:?}");
+        let refused = ran.json();
+        assert_eq!((&refused["accepted"], &refused["code"]), (&json!(false), &json!(code)));
+        assert!(refused["reason"].as_str().is_some_and(|reason| !reason.is_empty()));
+    }
+    let table = cli.run(&["egress", "check", "https://10.0.0.1/"]).await.exits(3).out;
+    assert!(table.contains("url.address_blocked"), "{table}");
+}
+
+#[tokio::test]
+async fn a_network_of_mapped_addresses_is_the_ipv4_network() {
+    let db = TestDb::new().await;
+    let cli = Cli::at(&db);
+    let deny = async |network| cli.run(&["egress", "set", "acme", "--deny-cidrs", network]).await;
+    deny("::ffff:93.184.0.0/90").await.exits(2).says("egress.network");
+    deny("::ffff:93.184.0.0/112").await.exits(0);
+    let listed = cli.run(&["egress", "list", "--json"]).await.exits(0).json();
+    assert_eq!(listed["data"][0]["deny_cidrs"], json!(["93.184.0.0/16"]));
+    let check = ["egress", "check", "https://93.184.216.34/", "--tenant", "acme"];
+    cli.run(&check).await.exits(3);
+    // The installation's lists, and what is stored from before.
+    let cli = cli.with("POSTRIDER_EGRESS_DENY_CIDRS", "::ffff:8.8.8.0/120");
+    cli.run(&["egress", "check", "https://8.8.8.8/"]).await.exits(3);
+    db.execute("UPDATE postrider.webhook_egress_rules SET deny_cidrs = '{::ffff:9.9.9.0/120}'")
+        .await;
+    cli.run(&["egress", "check", "https://9.9.9.9/", "--tenant", "acme"]).await.exits(3);
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! What the operator changed for one tenant: networks opened and closed to it, and the ports it may use.
 
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 
 use crate::input::InputError;
@@ -54,16 +52,11 @@ fn networks(field: &'static str, texts: &[impl AsRef<str>]) -> Result<Vec<IpNet>
         let detail = format!("has {} networks; at most {MAX_NETWORKS} are accepted", texts.len());
         return Err(InputError::new(field, "egress.count", detail));
     }
-    texts.iter().map(|text| network(field, text.as_ref())).collect()
-}
-
-/// Host bits are cleared, so that a network has one spelling.
-fn network(field: &'static str, text: &str) -> Result<IpNet, InputError> {
-    let address = || text.parse::<IpAddr>().map(IpNet::from);
-    let network = text.parse::<IpNet>().or_else(|_| address());
-    network.map(|network| network.trunc()).map_err(|_| {
-        InputError::new(field, "egress.network", "must be a network such as 10.1.0.0/16")
-    })
+    let network = |text: &_| {
+        super::parse_network(AsRef::<str>::as_ref(text))
+            .map_err(|detail| InputError::new(field, "egress.network", detail))
+    };
+    texts.iter().map(network).collect()
 }
 
 fn port_list(ports: &[i32]) -> Result<Vec<u16>, InputError> {
@@ -100,6 +93,16 @@ mod tests {
         for (parsed, field, code) in [
             (TenantRules::parse(&["10.1"], &NONE, &[]), "allow_cidrs", "egress.network"),
             (TenantRules::parse(&NONE, &["10.0.0.0/33"], &[]), "deny_cidrs", "egress.network"),
+            (
+                TenantRules::parse(&NONE, &["::ffff:9.9.9.9/95"], &[]),
+                "deny_cidrs",
+                "egress.network",
+            ),
+            (
+                TenantRules::parse(&["::ffff:10.0.0.0/104"], &["10.0.0.0/8"], &[]),
+                "deny_cidrs",
+                "egress.contradiction",
+            ),
             (TenantRules::parse(&NONE, &NONE, &[22]), "ports", "egress.port"),
             (TenantRules::parse(&NONE, &NONE, &[65_536]), "ports", "egress.port"),
             (TenantRules::parse(&many, &NONE, &[]), "allow_cidrs", "egress.count"),
