@@ -7,6 +7,7 @@ mod context;
 mod daemon;
 mod exit;
 mod input;
+mod json;
 mod logging;
 mod lookup;
 mod master_key;

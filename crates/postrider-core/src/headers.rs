@@ -79,9 +79,13 @@ impl CustomHeaders {
             return Err(InputError::new("headers", "header.count", detail));
         }
         let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::with_capacity(count);
-        for pair in pairs {
-            let (name, value) = pair?;
-            let checked = checked_name(name)?;
+        for (index, pair) in pairs.enumerate() {
+            let numbered = |refusal: InputError| match refusal.field.as_str() {
+                "headers" => InputError { field: format!("headers[{index}]"), ..refusal },
+                _ => refusal,
+            };
+            let (name, value) = pair.map_err(numbered)?;
+            let checked = checked_name(name).map_err(numbered)?;
             if headers.iter().any(|(earlier, _)| *earlier == checked) {
                 return Err(refused(
                     name,
@@ -177,8 +181,11 @@ fn checked_value(name: &str, value: &str) -> Result<HeaderValue, InputError> {
     Ok(checked)
 }
 
+/// Names the header, unless that is no name: where somebody forgot the colon it is a name and a secret value.
 fn refused(name: &str, code: &'static str, detail: impl Into<String>) -> InputError {
-    InputError::new(format!("headers.{}", shown(name)), code, detail)
+    let is_name = name.len() <= MAX_NAME_BYTES && HeaderName::from_bytes(name.as_bytes()).is_ok();
+    let field = if is_name { format!("headers.{}", shown(name)) } else { "headers".to_owned() };
+    InputError::new(field, code, detail)
 }
 
 #[cfg(test)]
@@ -229,6 +236,20 @@ mod tests {
         }
         let error = CustomHeaders::parse(&[("authorization", "canary\n")]).unwrap_err();
         assert!(!error.to_string().contains("canary"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_name_is_numbered_and_not_repeated() {
+        let long = format!("canary{}", "x".repeat(MAX_NAME_BYTES));
+        for (name, code) in [("X-Key canary", "header.name"), (&long, "header.length")] {
+            let error = CustomHeaders::parse(&[("X-A", "1"), (name, "def")]).unwrap_err();
+            assert_eq!((error.field.as_str(), error.code), ("headers[1]", code));
+            assert!(!error.to_string().contains("canary"), "{error}");
+        }
+        let object = serde_json::json!({ "X-Key canary": 1 });
+        let error = CustomHeaders::parse_json(object.as_object().unwrap()).unwrap_err();
+        assert_eq!((error.field.as_str(), error.code), ("headers[0]", "type"));
+        assert!(!own_name("X-Key canary").unwrap_err().to_string().contains("canary"));
     }
 
     #[test]

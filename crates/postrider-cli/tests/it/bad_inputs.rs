@@ -65,6 +65,8 @@ async fn bad_headers_are_refused_and_nothing_of_them_is_stored() {
 async fn other_bad_fields_are_named_and_nothing_is_stored() {
     let db = TestDb::new().await;
     let cli = Cli::at(&db);
+    let colonless = cli.file("colonless", "X-A: b\nX-Key t0p-secret:def\n");
+    let twice = cli.file("twice.json", r#"{"X-A":"t0p-secret","X-A":"b"}"#);
     for (args, field, code) in [
         (&["--tenant", "a b"][..], "tenant", "tenant.syntax"),
         (&["--tenant", ""], "tenant", "tenant.syntax"),
@@ -75,6 +77,9 @@ async fn other_bad_fields_are_named_and_nothing_is_stored() {
         (&["--filter", r#"{"nonsense":1}"#], "/filter", "filter."),
         (&["--metadata", "[]"], "metadata", "type"),
         (&["--metadata", r#"{"a":"\u0000"}"#], "metadata", "json"),
+        (&["--metadata", r#"{"a":{"b":1,"b":2}}"#], "metadata", "json"),
+        (&["--filter", r#"{"attributes":{"a":["x"],"a":["y"]}}"#], "filter", "json"),
+        (&["--header-file", &twice], "headers", "json"),
         (&["--retry-schedule", "5"], "retry_schedule[0]", "schedule.syntax"),
         (&["--retry-schedule", "5s,0ms"], "retry_schedule[1]", "schedule.range"),
         (&["--ordering", "keys"], "ordering", "ordering.value"),
@@ -84,9 +89,12 @@ async fn other_bad_fields_are_named_and_nothing_is_stored() {
         (&["--max-in-flight", "0"], "max_in_flight", "max_in_flight.range"),
         (&["--header", "no colon"], "headers", "header.name"),
         (&["--header", "Host: x"], "headers.Host", "header.reserved"),
+        (&["--header", "X-Key t0p-secret:def"], "headers[0]", "header.name"),
+        (&["--header-file", &colonless], "headers[1]", "header.name"),
     ] {
         let args = [&["endpoints", "add", "https://example.com/h"], args].concat();
-        cli.run(&args).await.exits(2).says(field).says(code);
+        let ran = cli.run(&args).await.exits(2).says(field).says(code);
+        assert!(!ran.err.contains("t0p-secret"), "{}", ran.err);
     }
     let description = "x".repeat(201);
     cli.run(&["endpoints", "add", "https://example.com/h", "--description", &description])
@@ -94,6 +102,17 @@ async fn other_bad_fields_are_named_and_nothing_is_stored() {
         .exits(2)
         .says("description.length");
     assert_eq!(stored(&db).await, BTreeMap::new());
+}
+
+#[tokio::test]
+async fn a_backslash_before_u0000_is_no_nul() {
+    let db = TestDb::new().await;
+    let cli = Cli::at(&db);
+    let metadata = r#"{"path":"C:\\u0000"}"#;
+    let add = ["endpoints", "add", "https://example.com/h", "--json", "--metadata", metadata];
+    let added = cli.run(&add).await.exits(0).json();
+    let show = ["endpoints", "show", added["id"].as_str().unwrap(), "--json"];
+    assert_eq!(cli.run(&show).await.exits(0).json()["metadata"]["path"], r"C:\u0000");
 }
 
 #[tokio::test]

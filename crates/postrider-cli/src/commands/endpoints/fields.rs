@@ -12,11 +12,11 @@ use postrider_core::retry::Schedule;
 use postrider_core::url::EndpointUrl;
 use postrider_event::EventType;
 use postrider_store::admin::endpoints::Order;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::config::Egress;
 use crate::exit::{Exit, Failure};
-use crate::input;
+use crate::{input, json};
 
 /// The most event types that one endpoint may list.
 const MAX_TYPES: usize = 200;
@@ -159,13 +159,9 @@ impl Fields {
             let text = String::from_utf8(bytes)
                 .map_err(|_| InputError::new("headers", "header.value", "the file is not UTF-8"))?;
             if text.trim_start().starts_with('{') {
-                let object: Map<String, Value> = serde_json::from_str(&text).map_err(|error| {
-                    InputError::new(
-                        "headers",
-                        "json",
-                        format!("not a JSON object, at line {}", error.line()),
-                    )
-                })?;
+                let Value::Object(object) = json::parse("headers", &text)? else {
+                    unreachable!("what begins with a brace is an object");
+                };
                 return Ok(Some(CustomHeaders::parse_json(&object)?));
             }
             let lines = text.lines().filter(|line| !line.trim().is_empty());
@@ -346,16 +342,5 @@ fn header(line: &str) -> Result<(&str, &str), InputError> {
 }
 
 fn json(field: &str, text: &str) -> Result<Value, Failure> {
-    let text = input::text(field, "json", text)?;
-    let value: Value = serde_json::from_str(&text).map_err(|error| {
-        InputError::new(
-            field,
-            "json",
-            format!("not valid JSON, at line {} column {}", error.line(), error.column()),
-        )
-    })?;
-    if value.to_string().contains("\\u0000") {
-        return Err(InputError::new(field, "json", "must not hold a NUL character").into());
-    }
-    Ok(value)
+    Ok(json::storable(field, &input::text(field, "json", text)?)?)
 }
