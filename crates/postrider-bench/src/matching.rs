@@ -50,7 +50,19 @@ fn measure(rounds: u32) -> Result<Vec<Figures>> {
     if !output.status.success() {
         bail!("{} ended with {}", program.display(), output.status);
     }
-    serde_json::from_slice(&output.stdout).context("reading its figures")
+    let figures: Vec<Figures> =
+        serde_json::from_slice(&output.stdout).context("reading its figures")?;
+    figures.iter().try_for_each(check)?;
+    Ok(figures)
+}
+
+/// Endpoints that do not match cost less: what they cost is no figure of those that do.
+fn check(figures: &Figures) -> Result<()> {
+    let Figures { name, endpoints, matching, .. } = figures;
+    if *matching == 0 || matching * 2 != *endpoints {
+        bail!("{name}: {matching} of {endpoints} endpoints match, which must be half of them");
+    }
+    Ok(())
 }
 
 /// The program that counts, from beside this one.
@@ -84,6 +96,24 @@ fn rows(figures: &Figures) -> [Row; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_matches_nothing_or_everything_is_no_measurement() {
+        let checked = |matching: usize| {
+            let (nanoseconds, allocations) = (vec![1.0], vec![0.0]);
+            check(&Figures {
+                name: "match".to_owned(),
+                endpoints: 10,
+                matching,
+                nanoseconds,
+                allocations,
+            })
+        };
+        assert!(checked(5).is_ok());
+        for matching in [0, 4, 6, 10] {
+            assert!(checked(matching).is_err(), "{matching}");
+        }
+    }
 
     #[test]
     fn one_allocation_or_a_microsecond_too_much_misses_the_target() {
