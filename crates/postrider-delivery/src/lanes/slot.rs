@@ -98,7 +98,7 @@ impl Inner {
         target: &'a Target,
         slot: Slot,
     ) -> (Option<Turn<'a>>, bool) {
-        let (limit, share) = (lane.limit(), &target.share);
+        let (limit, share) = (target.rate_limit.and_then(|_| lane.limit()), &target.share);
         if limit.is_none() && share.is_none() {
             return (None, false);
         }
