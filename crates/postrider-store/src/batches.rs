@@ -95,6 +95,8 @@ pub struct StoredMember {
     pub id: DeliveryId,
     /// It has no body any more, or has expired.
     pub unsendable: bool,
+    /// Of its envelope.
+    pub bytes: usize,
 }
 
 /// What to lease.

@@ -56,13 +56,15 @@ pub(super) fn plan(
     bytes: usize,
 ) -> Planned {
     let mut planned = Planned::default();
-    let mut requests = 0;
+    let (mut requests, mut spent) = (0, 0);
     let known: HashSet<BatchId> = stored.iter().map(|batch| batch.id).collect();
     for batch in stored {
-        if requests >= most {
+        let size: usize = batch.members.iter().map(|member| member.bytes).sum();
+        if requests >= most || (requests > 0 && spent + size > bytes) {
             planned.cut = true;
         } else {
             requests += again(batch, &mut planned);
+            spent += size;
         }
     }
     let fresh: Vec<&DueDelivery> =
@@ -72,7 +74,6 @@ pub(super) fn plan(
     let formed = form(policy, &candidates, most.saturating_sub(requests));
     planned.cut |= formed.cut;
     planned.wait = formed.wait;
-    let mut spent = 0;
     for request in &formed.requests {
         let size = match request {
             Request::Alone(place) => candidates[*place].bytes,

@@ -112,7 +112,8 @@ async fn claim(
     let limit = wanted.saturating_mul(each).clamp(1, CLAIM);
     let (claim, due) = BatchClaim::begin(&inner.db, endpoint, limit, inner.owner).await?;
     let known = batches_of(&due);
-    let stored = if known.is_empty() { Vec::new() } else { claim.stored(&known).await? };
+    let mut stored = if known.is_empty() { Vec::new() } else { claim.stored(&known).await? };
+    stored.sort_by_key(|batch| known.iter().position(|id| *id == batch.id));
     let planned = plan(manner.as_ref(), &due, &stored, wanted, PULL_BYTES);
     found.more = planned.cut || due.len() >= limit;
     found.at_latest(planned.wait);

@@ -595,6 +595,26 @@ async fn a_member_that_is_made_due_takes_its_batch_along() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_work_behind_a_transaction_pooler() {
+    let stage = Stage::new().await.pooled();
+    stage.batching(4, 50, 1 << 20).await;
+    let results = json!({ "results": [{ "id": "e1", "status": 500 }] }).to_string();
+    let steps = vec![
+        Behaviour::status(500),
+        Behaviour::status(500),
+        Behaviour::Reply(Reply::new(200).body(results)),
+        Behaviour::status(200),
+    ];
+    stage.receiver.behave("/in", Behaviour::Sequence(steps));
+    stage.publish("acme", "e", 6).await;
+    let worker = stage.at_work(Knobs::default()).await;
+    stage.becomes(DELIVERED, 6).await;
+    assert_unchanged(&stage.receiver.received_at("/in"));
+    assert_eq!((stage.count(OPEN).await, stage.count(BATCHES).await), (0, 0));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_is_given_up_is_told_of_for_each_of_its_deliveries() {
     let stage = Stage::new().await;
     let endpoint = stage.batching(3, 60_000, 1 << 20).await;

@@ -80,6 +80,12 @@ impl Stage {
         Self { client, pool, receiver: Receiver::start().await, db }
     }
 
+    /// The same with workers behind a transaction pooler: no prepared statements, no settings of the session.
+    pub(crate) fn pooled(self) -> Self {
+        let connect = Connect::parse(self.db.url(), "postrider-test", None).unwrap();
+        Self { pool: Db::new(&connect, Mode::Pooled, 6).unwrap(), ..self }
+    }
+
     /// An endpoint at this path of the receiver, retrying three times, a second apart.
     pub(crate) async fn endpoint(&self, tenant: &str, path: &str) -> EndpointId {
         self.endpoint_at(tenant, &self.receiver.url(path), &["*"]).await

@@ -114,8 +114,12 @@ pub(super) fn stored_batches(rows: &[Row], sizes: &Sizes) -> Vec<StoredBatch> {
                 Some(known) if known.batch == Some(id) => {
                     batch.busy |= known.leased;
                     // Without a size its body is gone.
-                    let unsendable = sizes.get(&known.seq).is_none_or(|event| event.expired);
-                    batch.members.push(StoredMember { id: DeliveryId(member), unsendable });
+                    let size = sizes.get(&known.seq);
+                    batch.members.push(StoredMember {
+                        id: DeliveryId(member),
+                        unsendable: size.is_none_or(|event| event.expired),
+                        bytes: size.map_or(0, |event| event.envelope_bytes),
+                    });
                 }
                 None if open.contains(&member) => batch.busy = true,
                 Some(_) | None => batch.broken = true,

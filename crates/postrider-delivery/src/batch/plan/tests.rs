@@ -35,7 +35,10 @@ fn stored(members: &[u128]) -> StoredBatch {
         id: BatchId::derive(&ids),
         format: Some(Format::Raw),
         encoding: Some(Encoding::Ndjson),
-        members: ids.iter().map(|id| StoredMember { id: *id, unsendable: false }).collect(),
+        members: ids
+            .iter()
+            .map(|id| StoredMember { id: *id, unsendable: false, bytes: 200 })
+            .collect(),
         broken: false,
         busy: false,
     }
@@ -143,6 +146,8 @@ fn a_plan_keeps_to_its_requests_and_bytes_but_always_has_one() {
     assert_eq!((members(&planned).len(), planned.cut), (1, true));
     let planned = plan(Some(&manner()), &all, &[stored(&[20]), stored(&[21])], 1, 1 << 20);
     assert_eq!((members(&planned), planned.cut), (vec![vec![20]], true));
+    let planned = plan(Some(&manner()), &[], &[stored(&[20, 22]), stored(&[21])], 9, 500);
+    assert_eq!((members(&planned), planned.cut), (vec![vec![20, 22]], true));
 }
 
 #[test]
