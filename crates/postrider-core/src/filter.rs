@@ -30,7 +30,7 @@ use types::TypeSet;
 pub use attributes::{Attributes, AttributesError, Scalar};
 pub use data::{Data, DataError};
 pub use explain::{ClauseReport, Explanation};
-pub use routes::Routes;
+pub use routes::{GivenUp, Routes};
 pub use types::{OPERATOR_EVENTS, is_operator_event};
 
 /// How many event types, and how many values in all lists of a filter together, are accepted.
@@ -40,6 +40,10 @@ pub const MAX_LISTS: usize = 100;
 /// How many operators a filter may have. Plain values are found by their hash, operators are asked one after another about
 /// each element of a list in the data.
 pub const MAX_OPERATORS: usize = 100;
+/// What the lists and operators on an event's data may cost together: 1 for each list and each operator, 3 for `numeric`, 4 for `cidr`,
+/// 5 for what ignores case. Matching is done for one event after another, so no filter may keep the others waiting. Measured on 2 cores
+/// in November 2026: 1 is at most 0.5 ms with 256 KiB of data, whatever they are.
+pub const MAX_COST: u32 = 100;
 /// The longest text or key in a filter.
 pub const MAX_TEXT_BYTES: usize = 1024;
 /// How deep a filter may nest.
@@ -88,7 +92,7 @@ impl Subscription {
     /// `{"agent_ids": […], "conversation_ids": […], "labels": […]}`, where null and empty lists are no constraint.
     ///
     /// Codes: `filter.empty`, `filter.pattern`, `filter.unknown_key`, `filter.unknown_operator`, `filter.operand`, `filter.size`,
-    /// `filter.depth`, `type`.
+    /// `filter.cost`, `filter.depth`, `type`.
     pub fn compile(event_types: &[String], filter: Option<&Value>) -> Result<Self, FilterError> {
         let types = TypeSet::compile(event_types)?;
         let clauses = match filter {

@@ -1,8 +1,9 @@
 //! Which endpoints want an event. Decides only; nothing is written here.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
-use postrider_core::filter::{Attributes, Data, EventView, Routes, is_operator_event};
+use postrider_core::filter::{Attributes, Data, EventView, GivenUp, Routes, is_operator_event};
 use postrider_store::events::EventBody;
 
 use crate::routes::Route;
@@ -11,16 +12,17 @@ use crate::routes::Route;
 #[derive(Debug)]
 pub(crate) struct Unmatchable(pub(crate) String);
 
-/// Appends the endpoints that want this event. Whatever panics over it, reading it or matching, is its own fault too.
+/// Appends the endpoints that want this event, which may take so much time. Whatever panics over it, reading it or matching, is its own fault too.
 pub(crate) fn matching(
     routes: &Routes<Route>,
     body: &EventBody,
+    time: Duration,
     found: &mut Vec<Route>,
 ) -> Result<(), Unmatchable> {
     if routes.is_empty() {
         return Ok(());
     }
-    isolated(found, |found| append(routes, body, found))
+    isolated(found, |found| append(routes, body, time, found))
 }
 
 /// What fails or panics leaves nothing behind in `found`.
@@ -40,8 +42,10 @@ fn isolated<T>(
 fn append(
     routes: &Routes<Route>,
     body: &EventBody,
+    time: Duration,
     found: &mut Vec<Route>,
 ) -> Result<(), Unmatchable> {
+    let began = Instant::now();
     let attributes = match &body.attributes {
         Some(text) => {
             Attributes::parse(text).map_err(|error| Unmatchable(format!("attributes: {error}")))?
@@ -62,7 +66,10 @@ fn append(
         data: &data,
     };
     let before = found.len();
-    routes.for_each_match(&view, |route| found.push(*route));
+    let in_time = || began.elapsed() <= time;
+    routes.for_each_match_while(&view, in_time, |route| found.push(*route)).map_err(|GivenUp| {
+        Unmatchable(format!("its tenant's filters take longer than {time:?}"))
+    })?;
     if is_operator_event(&body.event_type) {
         leave_out_its_subject(body, before, found);
     }

@@ -23,11 +23,21 @@ pub struct Limits {
     pub bytes: usize,
     /// Deliveries inserted; the events beyond stay pending. A single event may exceed it.
     pub deliveries: usize,
+    /// Time spent on matching; the events beyond stay pending. A single event may exceed it.
+    pub matching: Duration,
+    /// Time spent on matching one event. What needs more cannot be matched: the claim's transaction and everybody else's events wait.
+    pub one_match: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { events: 500, bytes: 8 << 20, deliveries: 20_000 }
+        Self {
+            events: 500,
+            bytes: 8 << 20,
+            deliveries: 20_000,
+            matching: Duration::from_millis(200),
+            one_match: Duration::from_secs(2),
+        }
     }
 }
 
@@ -149,19 +159,24 @@ async fn decide(
     let mut plan = Plan::default();
     let mut found = Vec::new();
     let mut bytes = 0;
+    let mut matching_took = Duration::ZERO;
     for (index, event) in events.iter().enumerate() {
         let Some(body) = &event.body else {
             plan.bodiless.push(event.seq);
             continue;
         };
         bytes += body.envelope.len();
-        if bytes > limits.bytes && !plan.done.is_empty() {
+        let slow = matching_took > limits.matching;
+        if slow || bytes > limits.bytes && !plan.done.is_empty() {
             plan.cut = true;
             break;
         }
         let routes = cache.get(claim, &body.tenant_id, body.routing_version).await?;
         found.clear();
-        if let Err(Unmatchable(error)) = matching(&routes, body, &mut found) {
+        let began = Instant::now();
+        let matched = matching(&routes, body, limits.one_match, &mut found);
+        matching_took += began.elapsed();
+        if let Err(Unmatchable(error)) = matched {
             plan.trouble.push(Trouble { seq: event.seq, attempts: event.attempts, error });
             continue;
         }

@@ -22,7 +22,10 @@ impl<'a> Atom<'a> {
     /// Whether this is the wanted value. No value is turned into another kind for that.
     pub(super) fn is(self, wanted: &Scalar) -> bool {
         match (self, wanted) {
-            (Self::Text(text), Scalar::Text(wanted)) => *text == **wanted,
+            (Self::Text(text), Scalar::Text(wanted)) => {
+                // Empty ones are not compared, see `super::rule`.
+                text.len() == wanted.len() && (text.is_empty() || *text == **wanted)
+            }
             (Self::Text(_), _) => false,
             (Self::Other(value), wanted) => value == wanted,
         }

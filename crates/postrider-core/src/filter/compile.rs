@@ -6,7 +6,10 @@ use serde_json::{Map, Value};
 
 use super::alternatives::Alternatives;
 use super::clause::{Clause, Source, Test};
-use super::{FilterError, MAX_DEPTH, MAX_LISTS, MAX_OPERATORS, MAX_TEXT_BYTES, MAX_VALUES, Scalar};
+use super::rule::Rule;
+use super::{
+    FilterError, MAX_COST, MAX_DEPTH, MAX_LISTS, MAX_OPERATORS, MAX_TEXT_BYTES, MAX_VALUES, Scalar,
+};
 use operators::Item;
 
 /// The short form's keys for attributes, and which attribute each means.
@@ -26,8 +29,12 @@ pub(super) fn compile(filter: &Value) -> Compiled<Vec<Clause>> {
         return Err(FilterError::new(ROOT, "filter.depth", detail));
     }
     let object = object(ROOT, filter)?;
-    let mut reader =
-        Reader { values_left: MAX_VALUES, lists_left: MAX_LISTS, operators_left: MAX_OPERATORS };
+    let mut reader = Reader {
+        values_left: MAX_VALUES,
+        lists_left: MAX_LISTS,
+        operators_left: MAX_OPERATORS,
+        cost_left: MAX_COST,
+    };
     if SHORT_KEYS.iter().any(|(key, _)| object.contains_key(*key)) {
         reader.short_form(object)
     } else {
@@ -47,6 +54,7 @@ struct Reader {
     values_left: usize,
     lists_left: usize,
     operators_left: usize,
+    cost_left: u32,
 }
 
 impl Reader {
@@ -163,8 +171,21 @@ impl Reader {
                 value => exact.push(scalar(&at, value, kind)?),
             }
         }
+        // Elsewhere there are few values; in data a list may have a hundred thousand.
+        if matches!(of, Source::Data | Source::Key(_)) {
+            self.pay(&at, 1 + rules.iter().map(Rule::cost).sum::<u32>())?;
+        }
         let wanted = Alternatives::new(exact, rules, presence, absence);
         Ok(Clause { pointer: at.into(), test: Test::Value { of, wanted } })
+    }
+
+    /// Counts what asking each element of a list costs.
+    fn pay(&mut self, at: &str, cost: u32) -> Compiled<()> {
+        self.cost_left = self.cost_left.checked_sub(cost).ok_or_else(|| {
+            let detail = format!("asks too much of data: lists and operators on it may cost {MAX_COST} in all, this one costs {cost}");
+            FilterError::new(at, "filter.cost", detail)
+        })?;
+        Ok(())
     }
 
     /// The items of a list that is not empty, counted.

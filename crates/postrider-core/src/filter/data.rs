@@ -2,6 +2,8 @@
 
 mod reader;
 
+use std::cmp::Ordering;
+
 use super::Scalar;
 use super::any_of::ValueHash;
 use super::atom::Atom;
@@ -29,6 +31,11 @@ pub(super) enum Node {
     List(Box<[Node]>),
     /// Sorted by key, keys distinct.
     Object(Box<[(Box<str>, Node)]>),
+}
+
+/// The order of two keys. Empty ones are not compared, see [`super::rule`].
+fn order(a: &str, b: &str) -> Ordering {
+    if a.is_empty() || b.is_empty() { a.len().cmp(&b.len()) } else { a.cmp(b) }
 }
 
 impl Data {
@@ -61,7 +68,7 @@ impl Node {
     /// The value of a key; nothing else than an object has one.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         let Self::Object(pairs) = self else { return None };
-        let index = pairs.binary_search_by(|(name, _)| (**name).cmp(key)).ok()?;
+        let index = pairs.binary_search_by(|(name, _)| order(name, key)).ok()?;
         Some(&pairs[index].1)
     }
 

@@ -15,13 +15,28 @@ struct Indexes {
     need_data: bool,
 }
 
+#[derive(Clone, Debug)]
+struct Entry<K> {
+    key: K,
+    subscription: Subscription,
+    /// Asking it may take long, because it looks at the event's data.
+    slow: bool,
+}
+
+/// So many subscriptions that are quick to ask are asked between two looks at the time.
+const QUICK: u32 = 64;
+
+/// Matching was given up on the way: not all that match were called back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GivenUp;
+
 /// All subscriptions of one tenant, each with the key its owner knows it by.
 ///
 /// An event looks at the endpoints that name its type, those that name one of its prefixes and those that want everything,
 /// and at no other. The patterns of one subscription are disjoint, so none is found twice.
 #[derive(Clone, Debug)]
 pub struct Routes<K> {
-    entries: Vec<(K, Subscription)>,
+    entries: Vec<Entry<K>>,
     by_name: HashMap<Box<str>, Indexes>,
     by_prefix: HashMap<Box<str>, Indexes>,
     everything: Indexes,
@@ -43,7 +58,11 @@ impl<K> Routes<K> {
             let index = u32::try_from(index).expect("a tenant has fewer than 4 billion endpoints");
             routes.index(index, subscription);
         }
-        routes.entries = entries;
+        let entry = |(key, subscription): (K, Subscription)| {
+            let slow = subscription.needs_data();
+            Entry { key, subscription, slow }
+        };
+        routes.entries = entries.into_iter().map(entry).collect();
         routes
     }
 
@@ -67,16 +86,41 @@ impl<K> Routes<K> {
     }
 
     /// Calls back once for each subscription that matches. Allocates nothing.
-    pub fn for_each_match(&self, event: &EventView<'_>, mut found: impl FnMut(&K)) {
+    pub fn for_each_match(&self, event: &EventView<'_>, found: impl FnMut(&K)) {
+        // Never given up.
+        let _: Result<(), GivenUp> = self.for_each_match_while(event, || true, found);
+    }
+
+    /// The same, as long as `go_on` says so, which is asked after each subscription that looks at data and now and then otherwise.
+    /// No single one takes longer than [`super::MAX_COST`] allows.
+    ///
+    /// # Errors
+    /// When it did not go on.
+    pub fn for_each_match_while(
+        &self,
+        event: &EventView<'_>,
+        mut go_on: impl FnMut() -> bool,
+        mut found: impl FnMut(&K),
+    ) -> Result<(), GivenUp> {
         let prepared = Prepared::new(event);
+        let (mut quick, mut done) = (QUICK, Ok(()));
         self.for_each_list(event.event_type, |indexes| {
             for index in &indexes.positions {
-                let (key, subscription) = &self.entries[*index as usize];
+                if done.is_err() {
+                    return;
+                }
+                let Entry { key, subscription, slow } = &self.entries[*index as usize];
                 if subscription.filter_matches(&prepared) {
                     found(key);
                 }
+                quick = if *slow { 0 } else { quick - 1 };
+                if quick == 0 {
+                    quick = QUICK;
+                    done = if go_on() { Ok(()) } else { Err(GivenUp) };
+                }
             }
         });
+        done
     }
 
     /// Whether some endpoint that wants this type looks at the event's data. If none does, there is no need to read it.

@@ -327,6 +327,26 @@ fn routes_find_each_endpoint_once_however_its_patterns_overlap() {
 }
 
 #[test]
+fn matching_is_given_up_between_two_that_are_slow_and_among_many_that_are_not() {
+    let attributes = Attributes::default();
+    for (filter, most) in [(json!({ "data": [{ "exists": false }] }), 1), (json!({}), 64)] {
+        let subscription = compile(&["*"], filter).unwrap();
+        let routes = Routes::new((0..200).map(|n| (n, subscription.clone())).collect());
+        let (event, mut found) = (view("a.b", &attributes, &[]), 0);
+        let given_up = routes.for_each_match_while(&event, || false, |_| found += 1);
+        assert_eq!((given_up, found), (Err(GivenUp), most));
+        let mut asked = 0;
+        let go_on = || {
+            asked += 1;
+            true
+        };
+        found = 0;
+        assert_eq!(routes.for_each_match_while(&event, go_on, |_| found += 1), Ok(()));
+        assert_eq!((found, asked), (200, 200 / most));
+    }
+}
+
+#[test]
 fn any_number_of_labels_and_values_is_searched() {
     let labels: Vec<_> = (0..100).map(|n| format!("l{n}")).collect();
     let attributes = Attributes::parse(r#"{"k":"v500"}"#).unwrap();

@@ -1,19 +1,26 @@
 //! Texts with `*` for any run of characters, asked in one walk over the text.
 //!
 //! Only `*` exists, so the leftmost place of each piece is always the right one: there is nothing to try again, and the time
-//! is that of looking for each piece once, whatever the pattern and the text.
+//! is that of looking for each piece once, whatever the pattern and the text. What looks for a piece is made when the pattern
+//! is compiled, and a text that is too short for all pieces together is not looked at.
+
+use memchr::memmem::Finder;
 
 /// How many `*` one pattern may have.
 pub(super) const MAX_STARS: usize = 16;
+/// A text of fewer bytes is short.
+const SHORT: usize = 32;
 
 /// A compiled pattern.
 #[derive(Clone, Debug)]
 pub(super) struct Wildcard {
     first: Box<str>,
     // Between two `*`, in order; none is empty.
-    middle: Box<[Box<str>]>,
+    middle: Box<[Finder<'static>]>,
     // After the last `*`; none where there is no `*`.
     last: Option<Box<str>>,
+    // Bytes of all pieces together.
+    shortest: usize,
 }
 
 /// What is wrong with a pattern.
@@ -44,19 +51,46 @@ impl Wildcard {
         let mut pieces = pieces.into_iter().map(String::into_boxed_str);
         let first = pieces.next().unwrap_or_default();
         let last = pieces.next_back();
-        Ok(Self { first, middle: pieces.collect(), last })
+        let middle: Box<[_]> =
+            pieces.map(|piece| Finder::new(piece.as_bytes()).into_owned()).collect();
+        let between: usize = middle.iter().map(|piece| piece.needle().len()).sum();
+        let shortest = first.len() + between + last.as_ref().map_or(0, |last| last.len());
+        Ok(Self { first, middle, last, shortest })
     }
 
     /// Whether the whole text has this form. Allocates nothing.
     pub(super) fn matches(&self, text: &str) -> bool {
-        let Some(rest) = text.strip_prefix(&*self.first) else { return false };
+        if text.len() < self.shortest {
+            return false;
+        }
+        let Some(rest) = without(text.as_bytes(), &self.first, <[u8]>::strip_prefix) else {
+            return false;
+        };
         let Some(last) = &self.last else { return rest.is_empty() };
-        let Some(mut rest) = rest.strip_suffix(&**last) else { return false };
+        let Some(mut rest) = without(rest, last, <[u8]>::strip_suffix) else { return false };
         for piece in &self.middle {
-            let Some(place) = rest.find(&**piece) else { return false };
-            rest = &rest[place + piece.len()..];
+            let Some(place) = find(piece, rest) else { return false };
+            rest = &rest[place + piece.needle().len()..];
         }
         true
+    }
+}
+
+/// The text without what it begins or ends with. An empty piece is not compared, see [`super::rule`].
+fn without<'t>(
+    text: &'t [u8],
+    piece: &str,
+    strip: impl Fn(&'t [u8], &[u8]) -> Option<&'t [u8]>,
+) -> Option<&'t [u8]> {
+    if piece.is_empty() { Some(text) } else { strip(text, piece.as_bytes()) }
+}
+
+/// The first place of a piece. In a short text it is quicker to try each place than to begin a search.
+fn find(piece: &Finder<'_>, text: &[u8]) -> Option<usize> {
+    let needle = piece.needle();
+    match text.len() {
+        ..SHORT => text.windows(needle.len()).position(|place| place == needle),
+        _ => piece.find(text),
     }
 }
 

@@ -103,6 +103,7 @@ fn the_page_shows_every_operator_every_field_and_every_code() {
         "`filter.unknown_operator`",
         "`filter.operand`",
         "`filter.size`",
+        "`filter.cost`",
         "`filter.depth`",
         "`type`",
     ] {

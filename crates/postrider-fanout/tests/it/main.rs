@@ -16,6 +16,7 @@ mod routing;
 mod sentinel;
 mod sharing;
 mod sleep;
+mod slow;
 mod stage;
 mod watcher;
 mod worker;
