@@ -27,16 +27,16 @@ impl fmt::Debug for Hidden {
 
 /// A database URL fit for a message: the password replaced, in each of the places where one can stand.
 pub(crate) fn mask_url(url: &str) -> String {
-    let mut masked = url.to_owned();
-    if let Some((scheme, rest)) = url.split_once("://") {
-        // A password may hold an unescaped @ or /: everything up to the last @ belongs to it.
-        if let Some((user, host)) = rest.rsplit_once('@') {
-            masked = match user.split_once(':') {
-                Some((user, _)) => format!("{scheme}://{user}:***@{host}"),
-                None => format!("{scheme}://{user}@{host}"),
-            };
-        }
-    }
+    // Where the scheme is written wrongly, a password is behind it nevertheless.
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url),
+    };
+    // A password may hold an unescaped @ or /: everything up to the last @ belongs to it.
+    let mut masked = match rest.rsplit_once('@').map(|(user, host)| (user.split_once(':'), host)) {
+        Some((Some((user, _)), host)) => format!("{scheme}{user}:***@{host}"),
+        Some((None, _)) | None => url.to_owned(),
+    };
     let mut from = 0;
     while let Some(found) = masked[from..].to_ascii_lowercase().find("password") {
         let after = from + found + "password".len();
@@ -87,6 +87,10 @@ mod tests {
             ("host=h password=secret user=u", "host=h password=*** user=u"),
             ("host=h password = 'se cr\\'et' user=u", "host=h password =*** user=u"),
             ("postgres://u:secret@h/db?password=secret", "postgres://u:***@h/db?password=***"),
+            ("postgres//u:secret@h/db", "postgres//u:***@h/db"),
+            ("postgres:/u:se@cret@h/db", "postgres:***@h/db"),
+            ("u:secret@h", "u:***@h"),
+            ("host=h user=u@v password=secret", "host=h user=u@v password=***"),
             ("not a url", "not a url"),
         ] {
             assert_eq!(mask_url(url), shown, "{url}");
