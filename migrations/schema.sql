@@ -183,6 +183,7 @@ CREATE TABLE postrider.webhook_endpoint_health (
     first_failure_at timestamp with time zone,
     last_success_at timestamp with time zone,
     warned boolean DEFAULT false NOT NULL,
+    warned_at timestamp with time zone,
     CONSTRAINT webhook_endpoint_health_circuit_check CHECK ((circuit = ANY (ARRAY['closed'::text, 'open'::text, 'half_open'::text]))),
     CONSTRAINT webhook_endpoint_health_consecutive_failures_check CHECK ((consecutive_failures >= 0)),
     CONSTRAINT webhook_endpoint_health_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES postrider.webhook_endpoints(id) ON DELETE CASCADE,

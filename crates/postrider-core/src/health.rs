@@ -8,11 +8,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::answer::Answer;
-use crate::retry::pauses_endpoint;
+use crate::retry::{Verdict, pauses_endpoint};
 use crate::status::ErrorClass;
 
 /// How long an endpoint is left alone after our egress proxy failed on the way to it.
 pub const PROXY_WAIT: Duration = Duration::from_secs(3);
+
+/// The detail of an attempt for which no token was asked, because the token server had just failed another. The one that asked is a
+/// failure; as many as there happen to be after it are none.
+pub const TOKEN_PAUSED: &str = "oauth_token_paused";
+/// How long a token server that failed is left alone, and its endpoint with it.
+pub const TOKEN_PAUSE: Duration = Duration::from_secs(1);
 
 /// What attempts mean for an endpoint's health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +29,7 @@ pub struct HealthPolicy {
     pub probe_after: Duration,
     /// The longest wait between two probes.
     pub probe_at_most: Duration,
-    /// Failing for this long without a success disables the endpoint; zero: never.
+    /// A circuit that is open for this long, without a success, disables the endpoint; zero: never.
     pub disable_after: Duration,
 }
 
@@ -87,8 +93,8 @@ pub struct Health {
     pub first_failure_at: Option<Timestamp>,
     /// The last success that ended a failure; others are not written down.
     pub last_success_at: Option<Timestamp>,
-    /// Its owner was told that it will be disabled.
-    pub warned: bool,
+    /// When its owner was told that it will be disabled.
+    pub warned_at: Option<Timestamp>,
 }
 
 /// What came in about one endpoint, in its order: a success or none, then failures.
@@ -129,12 +135,35 @@ pub enum Finding {
     Unasked(Duration),
     /// The receiver was not asked, or the fault is ours.
     Nothing,
+    /// There was no request to make: nothing is left to send, or nobody waits for it any more.
+    Unmade,
+}
+
+impl Finding {
+    /// Whether it was an attempt of the delivery's schedule: a wait that the receiver asked for is none, nor is a failure on our way.
+    pub fn counts(self) -> bool {
+        !matches!(self, Self::Paused(_) | Self::Unasked(_))
+    }
+
+    /// What becomes of the delivery, where its schedule says `verdict`: another attempt after the wait, if it did not count.
+    pub fn verdict(self, verdict: Verdict) -> Verdict {
+        match (self, verdict) {
+            (
+                Self::Paused(after) | Self::Unasked(after),
+                Verdict::Retry { .. } | Verdict::Exhausted,
+            ) => Verdict::Retry { after },
+            (_, verdict) => verdict,
+        }
+    }
 }
 
 /// What an answer that came in just `now` says about the endpoint; a pause is `ceiling` at most.
 pub fn finding(answer: &Answer, now: Timestamp, ceiling: Duration) -> Finding {
     if answer.is_success() {
         return Finding::Well;
+    }
+    if answer.detail == Some(TOKEN_PAUSED) {
+        return Finding::Paused(TOKEN_PAUSE);
     }
     match answer.error {
         Some(ErrorClass::BlockedAddress | ErrorClass::InvalidUrl) => Finding::Nothing,
@@ -186,7 +215,7 @@ pub fn after(
     let mut health = known.clone();
     let mut transitions = Vec::new();
     if report.succeeded {
-        if health.circuit != Circuit::Closed || health.warned {
+        if health.circuit != Circuit::Closed || health.warned_at.is_some() {
             transitions.push(Transition::Recovered);
         }
         // A success that was under way does not end a pause that was asked for.
@@ -228,16 +257,22 @@ fn wait(policy: &HealthPolicy, failed: u32) -> Duration {
         .min(policy.probe_at_most)
 }
 
-/// A warning when four fifths of the time have passed; then, after the rest of it, the end. Never the end unwarned.
+/// A warning when four fifths of the time have passed; then, after the rest of it, the end, and never sooner after the warning. The
+/// time runs from when the circuit opened: before that it may just have had nothing to do.
 fn given_up(health: &mut Health, now: Timestamp, policy: &HealthPolicy) -> Option<Transition> {
-    let since = health.first_failure_at.filter(|_| !policy.disable_after.is_zero())?;
-    let failing = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-    if !health.warned && failing >= policy.disable_after.mul_f64(0.8) {
-        health.warned = true;
-        let disabled_at = later(since, policy.disable_after).max(now);
+    let since = health.opened_at.filter(|_| !policy.disable_after.is_zero())?;
+    let warn_after = policy.disable_after.mul_f64(0.8);
+    let rest = policy.disable_after.saturating_sub(warn_after);
+    let Some(warned_at) = health.warned_at else {
+        if now < later(since, warn_after) {
+            return None;
+        }
+        health.warned_at = Some(now);
+        let disabled_at = later(since, policy.disable_after).max(later(now, rest));
         return Some(Transition::Warned { disabled_at });
-    }
-    (health.warned && failing >= policy.disable_after).then_some(Transition::Disabled)
+    };
+    let end = later(since, policy.disable_after).max(later(warned_at, rest));
+    (now >= end).then_some(Transition::Disabled)
 }
 
 fn later(time: Timestamp, by: Duration) -> Timestamp {

@@ -40,14 +40,14 @@ pub(crate) struct Attempted {
 impl Sender {
     /// Makes one attempt, or ends the delivery without one if there is nothing to send or nobody to wait for it.
     pub(crate) async fn attempt(&self, delivery: &LeasedDelivery, target: &Target) -> Attempted {
-        let without = |outcome| Attempted { outcome, finding: Finding::Nothing, disable: None };
-        let Some(event) = &delivery.event else {
-            return without(end(delivery, DeliveryStatus::Exhausted, "body_missing"));
-        };
         let started_at = self.clock.now();
-        if event.expires_at.is_some_and(|at| at <= started_at) {
-            return without(end(delivery, DeliveryStatus::Expired, "expired"));
-        }
+        let event = match to_send(delivery, started_at) {
+            Ok(event) => event,
+            Err((status, reason)) => {
+                let outcome = end(delivery, status, reason);
+                return Attempted { outcome, finding: Finding::Unmade, disable: None };
+            }
+        };
         let number = delivery.attempts.saturating_add(1);
         let answer = self.send(event, target, number, started_at.as_second()).await;
         let (now, ceiling) = (self.clock.now(), self.retry_after_ceiling);
@@ -60,12 +60,22 @@ impl Sender {
             return Attempted { outcome, finding, disable: None };
         }
         let verdict = decide(&target.schedule, number, delivery.id, &answer, now, ceiling);
+        let verdict = match finding {
+            Finding::Paused(_) => finding.verdict(verdict),
+            _ => verdict,
+        };
         Attempted {
             finding,
             disable: disables_endpoint(&answer).then(|| disable_reason(&answer)),
-            outcome: match is_skipped(delivery, number, verdict, target.on_failure) {
+            outcome: match is_skipped(delivery, number, finding, verdict, target.on_failure) {
                 true => self.skipped(delivery, answer, started_at),
-                false => self.judged(delivery, answer, verdict, started_at, target.capture),
+                false => {
+                    let judged = self.judged(delivery, answer, verdict, started_at, target.capture);
+                    match finding {
+                        Finding::Paused(_) => uncounted(judged, delivery.attempts),
+                        _ => judged,
+                    }
+                }
             },
         }
     }
@@ -190,6 +200,27 @@ impl Sender {
     }
 }
 
+/// What there is to send; or how and why the delivery ends, where that is nothing or nobody waits for it any more.
+pub(crate) fn to_send(
+    delivery: &LeasedDelivery,
+    now: Timestamp,
+) -> Result<&EventPayload, (DeliveryStatus, &'static str)> {
+    let event = delivery.event.as_deref().ok_or((DeliveryStatus::Exhausted, "body_missing"))?;
+    match event.expires_at.is_some_and(|at| at <= now) {
+        true => Err((DeliveryStatus::Expired, "expired")),
+        false => Ok(event),
+    }
+}
+
+/// The receiver asked for a wait: the request is kept, and counts as no attempt.
+fn uncounted(outcome: Outcome, attempts: u16) -> Outcome {
+    let state = match outcome.state {
+        Next::Reschedule(reschedule) => Next::Reschedule(Reschedule { attempts, ..reschedule }),
+        close @ Next::Close(_) => close,
+    };
+    Outcome { state, ..outcome }
+}
+
 /// Whether somebody tries the endpoint out: that says nothing about its health.
 pub(crate) fn is_trial(delivery: &LeasedDelivery) -> bool {
     // The envelope's own beginning, as the publish function composes it.
@@ -248,11 +279,14 @@ pub(crate) fn end(
 fn is_skipped(
     delivery: &LeasedDelivery,
     number: u16,
+    finding: Finding,
     verdict: Verdict,
     on_failure: OnFailure,
 ) -> bool {
     let spent = on_failure.skip_after().is_some_and(|most| number >= most);
-    delivery.ordered && spent && matches!(verdict, Verdict::Retry { .. })
+    // A wait that was asked for, and a fault of ours, skip nothing.
+    let failed = finding == Finding::Failed && matches!(verdict, Verdict::Retry { .. });
+    delivery.ordered && spent && failed
 }
 
 /// The delivery's next state after an attempt.

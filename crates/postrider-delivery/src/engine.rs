@@ -167,7 +167,11 @@ impl Delivery {
         let unwritten = self.unwritten.await.map_or(0, |Unwritten(count)| count);
         self.tasks.wait().await;
         // What the last answers said of their endpoints; the database may be away.
-        match tokio::time::timeout(WATCH_LIMIT, health::flush(inner)).await {
+        let flushed = async {
+            let flushed = health::flush(inner).await;
+            health::give_probes_back(inner).await.and(flushed)
+        };
+        match tokio::time::timeout(WATCH_LIMIT, flushed).await {
             Ok(Ok(())) => {}
             Ok(Err(failure)) => {
                 warn!(error = %failure, "the health of endpoints was not kept: {failure}");

@@ -52,6 +52,17 @@ pub(crate) struct Next {
     pub(crate) open: bool,
 }
 
+/// Whether an endpoint's deliveries are to flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// They do, slowly at first if they did not.
+    On,
+    /// They wait, to be asked about again at that time.
+    From(Instant),
+    /// Nothing follows from what was learned.
+    AsBefore,
+}
+
 impl Lane {
     pub(crate) fn new(endpoint: EndpointId, slots: usize) -> Self {
         Self {
@@ -147,6 +158,17 @@ impl Lane {
         let mut state = self.state();
         state.pulling = false;
         state.overflowed = true;
+    }
+
+    /// Its deliveries wait for events before theirs, still: how long to wait before it is asked again, each time twice as long.
+    pub(crate) fn held_again(&self, first: Duration, most: Duration) -> Duration {
+        let mut state = self.state();
+        state.held_for = (state.held_for * 2).clamp(first, most);
+        state.held_for
+    }
+
+    pub(crate) fn held_no_more(&self) {
+        self.state().held_for = Duration::ZERO;
     }
 
     /// How many more slots have work to begin with; they are counted as running from here on.
@@ -249,26 +271,37 @@ impl Lane {
         self.state().left
     }
 
-    /// Until when this worker holds its deliveries back; `None` if it does not.
-    pub(crate) fn held_until(&self) -> Option<Instant> {
-        self.state().held_until.filter(|until| *until > Instant::now())
-    }
-
-    /// Deliveries flow again, slowly at first; false if they did.
-    pub(crate) fn let_flow(&self) -> bool {
+    /// Learns at `now` how its endpoint is, as it was found by a query that began at `asked`. `None`: something newer is known.
+    pub(crate) fn learn(&self, asked: u64, now: u64, unwell: bool, flow: Flow) -> Option<Flow> {
         let mut state = self.state();
-        let waited = !matches!(state.gate, Gate::Open);
-        if waited {
-            state.gate = Gate::Open;
-            state.ramp = Some(Ramp::START);
-            state.failures = 0;
+        if state.learned > asked {
+            return None;
         }
-        waited
+        state.learned = now;
+        state.unwell = unwell;
+        // It may be well, and our way to it is not.
+        let held = state.held_until.filter(|until| *until > Instant::now());
+        let flow = match (flow, held) {
+            (Flow::On, Some(until)) => Flow::From(until),
+            (Flow::On, None) if matches!(state.gate, Gate::Open) => Flow::AsBefore,
+            (flow, _) => flow,
+        };
+        match flow {
+            Flow::From(until) => state.gate = Gate::Shut { until },
+            Flow::On => {
+                state.gate = Gate::Open;
+                state.ramp = Some(Ramp::START);
+                state.failures = 0;
+            }
+            Flow::AsBefore => {}
+        }
+        Some(flow)
     }
 
-    /// This worker may try one delivery.
-    pub(crate) fn begin_probe(&self) {
+    /// This worker may try one delivery, as it has learned at `now`.
+    pub(crate) fn begin_probe(&self, now: u64) {
         let mut state = self.state();
+        state.learned = now;
         state.gate = Gate::Probing;
         state.unwell = true;
     }
@@ -283,10 +316,6 @@ impl Lane {
             Gate::Shut { until } => Some(until),
             Gate::Open | Gate::Probing => None,
         }
-    }
-
-    pub(crate) fn set_unwell(&self, unwell: bool) {
-        self.state().unwell = unwell;
     }
 
     /// Whether its record is not clean, or its deliveries wait.

@@ -8,22 +8,30 @@ use std::time::{Duration, Instant};
 
 use postrider_core::ids::EndpointId;
 use postrider_runtime::Stop;
-use postrider_store::deliveries::{self, Pulled};
+use postrider_store::StoreError;
+use postrider_store::deliveries::{self, LeasedDelivery, Pulled};
 use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, warn};
 
 use crate::asked::Asked;
+use crate::attempt;
 use crate::batch;
 use crate::health;
-use crate::lanes::Inner;
+use crate::lanes::{Inner, lock};
+use crate::recorder::Outcome;
 
 /// Pulls at once: enough to keep the lanes full, few enough to leave the database to fan-out and the recorder.
 const AT_ONCE: usize = 3;
 pub(crate) const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Before an endpoint is looked at again whose ordered deliveries wait until events before theirs are fanned out.
 pub(crate) const HELD: Duration = Duration::from_millis(100);
+/// It doubles up to this: an event may have to wait for its fan-out for long.
+const MOST_HELD: Duration = Duration::from_secs(2);
 /// Before an endpoint is looked at again: for rows that somebody else has locked, and for room in memory.
 pub(crate) const SOON: Duration = Duration::from_millis(50);
+/// How much is looked through at once for a delivery to probe with, where the first one needed no request; and for how long.
+const PROBE_PULL: usize = 64;
+const PROBE_PULLS: Duration = Duration::from_secs(1);
 
 /// Answers requests until stopped.
 pub(crate) async fn run(
@@ -96,7 +104,11 @@ async fn ask(inner: &Arc<Inner>, endpoint: EndpointId) -> bool {
     match health::admit(inner, &lane).await {
         Ok(true) => match lane.begin_pull(inner.depth()) {
             Some(wanted) => pull(inner, endpoint, wanted).await,
-            None => true,
+            None => {
+                // It holds something already, at which nobody worked while it was shut.
+                inner.open_slots(&lane);
+                true
+            }
         },
         Ok(false) => true,
         Err(failure) => {
@@ -114,7 +126,11 @@ async fn pull(inner: &Arc<Inner>, endpoint: EndpointId, wanted: usize) -> bool {
     if inner.batching.knows(endpoint) {
         return batch::pull(inner, &lane, wanted).await;
     }
-    match deliveries::pull(&inner.db, endpoint, wanted, inner.owner, inner.lease).await {
+    let pulled = match lane.is_probing() {
+        true => pull_probe(inner, endpoint).await,
+        false => deliveries::pull(&inner.db, endpoint, wanted, inner.owner, inner.lease).await,
+    };
+    match pulled {
         Ok(Pulled { deliveries: pulled, held, batching }) => {
             let short = pulled.len() < wanted;
             if batching {
@@ -123,8 +139,11 @@ async fn pull(inner: &Arc<Inner>, endpoint: EndpointId, wanted: usize) -> bool {
             } else if pulled.is_empty() && lane.is_probing() {
                 inner.reports.give_back(endpoint, Duration::ZERO);
             }
+            let soon = if held { lane.held_again(HELD, MOST_HELD) } else { SOON };
             if held {
-                inner.due.at(endpoint, Instant::now() + HELD);
+                inner.due.at(endpoint, Instant::now() + soon);
+            } else {
+                lane.held_no_more();
             }
             inner.count_in(&pulled);
             let again = lane.end_pull(pulled, short);
@@ -135,7 +154,7 @@ async fn pull(inner: &Arc<Inner>, endpoint: EndpointId, wanted: usize) -> bool {
             if again || batching {
                 inner.request_pull(endpoint);
             } else if short {
-                arm(inner, endpoint).await;
+                arm(inner, endpoint, soon).await;
             }
             true
         }
@@ -149,10 +168,56 @@ async fn pull(inner: &Arc<Inner>, endpoint: EndpointId, wanted: usize) -> bool {
     }
 }
 
-/// Sets the timer for what was not due yet: only the earliest time of an endpoint is kept in memory, and it has just passed.
-async fn arm(inner: &Inner, endpoint: EndpointId) {
+/// The one delivery of an endpoint that is probed. What needs no request ends here: it may be more than there is time for probes.
+async fn pull_probe(inner: &Arc<Inner>, endpoint: EndpointId) -> Result<Pulled, StoreError> {
+    let (begun, mut wanted) = (Instant::now(), 1);
+    loop {
+        let pulled =
+            deliveries::pull(&inner.db, endpoint, wanted, inner.owner, inner.lease).await?;
+        let now = inner.sender.clock.now();
+        let mut kept = Vec::new();
+        let mut leases = Vec::new();
+        let mut ended = false;
+        for delivery in pulled.deliveries {
+            match attempt::to_send(&delivery, now).map(|_| ()) {
+                Ok(()) if kept.is_empty() => kept.push(delivery),
+                Ok(()) => leases.extend(delivery.leases()),
+                Err((status, reason)) => {
+                    ended = true;
+                    settle(inner, &delivery, attempt::end(&delivery, status, reason)).await;
+                }
+            }
+        }
+        if !leases.is_empty() {
+            deliveries::release(&inner.db, inner.owner, &leases).await?;
+        }
+        if !kept.is_empty() || !ended || begun.elapsed() > PROBE_PULLS {
+            return Ok(Pulled { deliveries: kept, ..pulled });
+        }
+        wanted = PROBE_PULL;
+    }
+}
+
+/// Passes the end of a delivery on.
+pub(crate) async fn settle(inner: &Inner, delivery: &LeasedDelivery, outcome: Outcome) {
+    let outcomes = lock(&inner.outcomes).clone();
+    let sent = match outcomes {
+        Some(outcomes) => outcomes.send(outcome).await.is_ok(),
+        None => false,
+    };
+    if !sent {
+        lock(&inner.abandoned).extend(delivery.leases());
+    }
+}
+
+/// Sets the timer for what was not due yet: only the earliest time of an endpoint is kept in memory, and it has just passed. `soon`: for
+/// what is due and was not to be had.
+async fn arm(inner: &Inner, endpoint: EndpointId, soon: Duration) {
     match deliveries::next_due(&inner.db, endpoint).await {
-        Ok(Some(wait)) => inner.due.at(endpoint, Instant::now() + wait.max(SOON)),
+        Ok(Some(wait)) => {
+            let wait = if wait.is_zero() { soon } else { wait.max(SOON) };
+            inner.due.at(endpoint, Instant::now() + wait);
+        }
         Ok(None) => {}
         Err(failure) => {
             inner.sender.metrics.db_error("pull");

@@ -13,8 +13,9 @@ use uuid::Uuid;
 use crate::control::ENDPOINTS_CHANNEL;
 use crate::deliveries::whole_seconds;
 use crate::statement::{
-    CONTROL_NOTIFY, ENDPOINT_HEALTH_GIVE_BACK, ENDPOINT_HEALTH_PROBE, ENDPOINT_HEALTH_READ,
-    ENDPOINT_HEALTH_TELL, ENDPOINT_HEALTH_UNWELL, ENDPOINT_HEALTH_WRITE,
+    ADMIN_ENDPOINTS_SET_ENABLED, CONTROL_NOTIFY, ENDPOINT_HEALTH_GIVE_BACK,
+    ENDPOINT_HEALTH_IMPATIENT, ENDPOINT_HEALTH_PROBE, ENDPOINT_HEALTH_READ, ENDPOINT_HEALTH_TELL,
+    ENDPOINT_HEALTH_UNWELL, ENDPOINT_HEALTH_WRITE,
 };
 use crate::{Db, StoreError};
 
@@ -78,7 +79,7 @@ pub async fn unwell(db: &Db) -> Result<Vec<HealthRow>, StoreError> {
 /// The changes are in the order of their endpoints, which is that of the locks.
 ///
 /// # Errors
-/// When the database cannot be asked; nothing is written then.
+/// When the database cannot be asked, or somebody else holds one of the rows for half a second; nothing is written then.
 pub async fn write(db: &Db, changes: &[HealthChange]) -> Result<Vec<EndpointId>, StoreError> {
     let column = |time: fn(&Health) -> Option<Timestamp>| -> Vec<Option<Timestamp>> {
         changes.iter().map(|change| time(&change.health)).collect()
@@ -90,10 +91,10 @@ pub async fn write(db: &Db, changes: &[HealthChange]) -> Result<Vec<EndpointId>,
     let failures: Vec<i32> =
         changes.iter().map(|c| number(c.health.consecutive_failures)).collect();
     let probes: Vec<i32> = changes.iter().map(|c| number(c.health.failed_probes)).collect();
-    let warned: Vec<bool> = changes.iter().map(|c| c.health.warned).collect();
     let mut session = db.session().await?;
+    session.begin_with(&ENDPOINT_HEALTH_IMPATIENT, &[]).await?;
     let rows = session
-        .begin_with(
+        .run(
             &ENDPOINT_HEALTH_WRITE,
             &[
                 &endpoints,
@@ -106,7 +107,7 @@ pub async fn write(db: &Db, changes: &[HealthChange]) -> Result<Vec<EndpointId>,
                 &column(|h| h.paused_until),
                 &column(|h| h.first_failure_at),
                 &column(|h| h.last_success_at),
-                &warned,
+                &column(|h| h.warned_at),
             ],
         )
         .await?;
@@ -151,8 +152,23 @@ pub async fn give_back(
 ) -> Result<(), StoreError> {
     let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
     let params: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&endpoint.0, &owner, &wait];
-    db.session().await?.command(&ENDPOINT_HEALTH_GIVE_BACK, &params).await?;
-    Ok(())
+    let mut session = db.session().await?;
+    session.begin_with(&ENDPOINT_HEALTH_IMPATIENT, &[]).await?;
+    session.execute(&ENDPOINT_HEALTH_GIVE_BACK, &params).await?;
+    session.commit().await
+}
+
+/// Disables an endpoint that asked for it or failed for too long; false if it is gone or was so already.
+///
+/// # Errors
+/// When the database cannot be asked, or somebody else holds its row for half a second.
+pub async fn disable(db: &Db, endpoint: EndpointId, reason: &str) -> Result<bool, StoreError> {
+    let mut session = db.session().await?;
+    session.begin_with(&ENDPOINT_HEALTH_IMPATIENT, &[]).await?;
+    let params: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&endpoint.0, &false, &reason];
+    let rows = session.run(&ADMIN_ENDPOINTS_SET_ENABLED, &params).await?;
+    session.commit().await?;
+    Ok(!rows.is_empty())
 }
 
 fn health_row(row: &Row) -> HealthRow {
@@ -169,7 +185,7 @@ fn health_row(row: &Row) -> HealthRow {
             paused_until: row.get(7),
             first_failure_at: row.get(8),
             last_success_at: row.get(9),
-            warned: row.get(10),
+            warned_at: row.get(10),
         },
         probe: row.get::<_, Option<i64>>(11).zip(row.get(12)),
     }

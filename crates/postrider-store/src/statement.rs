@@ -45,6 +45,7 @@ statements! {
     ADMIN_ENDPOINTS_INSERT = "admin_endpoints/insert" (UUID, TEXT, TEXT, TEXT, TEXT_ARRAY, JSONB, BYTEA, INT4_ARRAY, INT4, INT4, BOOL, BOOL, TEXT, JSONB);
     ADMIN_ENDPOINTS_LIST = "admin_endpoints/list" (TEXT, UUID, INT8);
     ADMIN_ENDPOINTS_OPEN = "admin_endpoints/open" (UUID, INT8);
+    ADMIN_ENDPOINTS_OWED = "admin_endpoints/owed" (UUID);
     ADMIN_ENDPOINTS_ORDER = "admin_endpoints/order" (UUID, TEXT, INT2);
     ADMIN_ENDPOINTS_SETTINGS = "admin_endpoints/settings" (UUID, TEXT, JSONB, BOOL, TEXT, BYTEA, BOOL, BYTEA);
     ADMIN_ENDPOINTS_SECRETS = "admin_endpoints/secrets" (UUID);
@@ -100,11 +101,12 @@ statements! {
     DELIVERIES_CANCEL_ENDPOINT = "deliveries/cancel_endpoint" (UUID, TEXT, INT8);
     DELIVERIES_TELL_EXHAUSTED = "deliveries/tell_exhausted" (UUID_ARRAY, INT8, TEXT_ARRAY);
     ENDPOINT_HEALTH_GIVE_BACK = "endpoint_health/give_back" (UUID, INT8, INT8);
+    ENDPOINT_HEALTH_IMPATIENT = "endpoint_health/impatient" ();
     ENDPOINT_HEALTH_PROBE = "endpoint_health/probe" (UUID, INT8, INT4);
     ENDPOINT_HEALTH_READ = "endpoint_health/read" (UUID_ARRAY);
     ENDPOINT_HEALTH_TELL = "endpoint_health/tell" (UUID, TEXT, JSONB);
     ENDPOINT_HEALTH_UNWELL = "endpoint_health/unwell" ();
-    ENDPOINT_HEALTH_WRITE = "endpoint_health/write" (UUID_ARRAY, INT8_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, BOOL_ARRAY);
+    ENDPOINT_HEALTH_WRITE = "endpoint_health/write" (UUID_ARRAY, INT8_ARRAY, TEXT_ARRAY, INT4_ARRAY, INT4_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY);
     ENDPOINTS_BY_ID = "endpoints/by_id" (UUID);
     ENDPOINTS_ROUTES = "endpoints/routes" (TEXT);
     ENDPOINTS_VERSIONS = "endpoints/versions" (TEXT_ARRAY);

@@ -114,32 +114,37 @@ fn a_probe_that_is_answered_with_a_pause_is_no_failed_probe() {
 }
 
 #[test]
-fn five_days_without_a_success_disable_and_a_warning_comes_before() {
+fn five_days_without_a_success_disable_and_a_warning_comes_a_fifth_of_them_before() {
     let day = 86_400;
-    for (days, expected) in [(3.9, "nothing"), (4.0, "warned"), (6.0, "warned")] {
-        let now = at((days * f64::from(day)) as i64);
-        let (_, transitions) = after(&half_open(open()), &probe(1), now, &POLICY);
-        let found = match transitions.as_slice() {
-            [] => "nothing",
-            [Transition::Warned { .. }] => "warned",
-            _ => "more",
-        };
-        assert_eq!(found, expected, "after {days} days");
+    let after_days = |days: f64| at((days * f64::from(day)) as i64);
+    let probed = |health: &Health, days: f64| {
+        after(&half_open(health.clone()), &probe(1), after_days(days), &POLICY)
+    };
+    assert!(probed(&open(), 3.9).1.is_empty());
+    // Whoever is asked late, having had no worker for days, is warned first too.
+    for (days, disabled) in [(4.0, 5.0), (6.0, 7.0), (30.0, 31.0)] {
+        let (warned, transitions) = probed(&open(), days);
+        let disabled_at = after_days(disabled);
+        assert_eq!(transitions, [Transition::Warned { disabled_at }], "after {days} days");
+        assert!(probed(&warned, days).1.is_empty(), "what was under way comes in a moment later");
+        assert!(probed(&warned, disabled - 0.01).1.is_empty(), "after {days} days");
+        assert_eq!(probed(&warned, disabled).1, [Transition::Disabled], "after {days} days");
+        let never = HealthPolicy { disable_after: Duration::ZERO, ..POLICY };
+        assert!(after(&half_open(warned), &probe(1), after_days(40.0), &never).1.is_empty());
     }
-    let warned = Health { warned: true, ..half_open(open()) };
-    let last = i64::from(5 * day);
-    assert!(after(&warned, &probe(1), at(last - 1), &POLICY).1.is_empty());
-    assert_eq!(after(&warned, &probe(1), at(last), &POLICY).1, [Transition::Disabled]);
-    let never = HealthPolicy { disable_after: Duration::ZERO, ..POLICY };
-    assert!(after(&warned, &probe(1), at(last), &never).1.is_empty());
 }
 
 #[test]
-fn an_endpoint_that_failed_once_and_then_had_no_traffic_is_not_disabled() {
+fn an_endpoint_that_failed_once_and_then_had_no_traffic_has_five_days_from_when_it_fails_again() {
     let once = after(&Health::default(), &failed(1), at(0), &POLICY).0;
-    let (health, transitions) = after(&once, &failed(1), at(30 * 86_400), &POLICY);
-    assert_eq!(health.circuit, Circuit::Closed);
+    let (idle, transitions) = after(&once, &failed(1), at(30 * 86_400), &POLICY);
+    assert_eq!(idle.circuit, Circuit::Closed);
     assert!(transitions.is_empty(), "{transitions:?}");
+    let (health, transitions) = after(&idle, &failed(8), at(30 * 86_400 + 1), &POLICY);
+    assert_eq!(transitions, [Transition::Opened], "not warned of seconds");
+    let (health, transitions) = after(&health, &failed(1), at(30 * 86_400 + 2), &POLICY);
+    assert!(transitions.is_empty(), "nor disabled by what was under way: {transitions:?}");
+    assert_eq!(health.warned_at, None);
 }
 
 #[test]
@@ -154,5 +159,39 @@ fn a_failure_of_ours_says_nothing_about_the_endpoint() {
     ] {
         let answer = Answer::failed(class, Duration::ZERO);
         assert_eq!(finding(&answer, at(0), Duration::MAX), expected, "{class}");
+    }
+}
+
+#[test]
+fn one_failure_of_a_token_server_is_one_failure_however_many_wanted_its_token() {
+    let failed = |detail| Answer {
+        detail: Some(detail),
+        ..Answer::failed(ErrorClass::Auth, Duration::ZERO)
+    };
+    assert_eq!(finding(&failed("oauth_token"), at(0), Duration::MAX), Finding::Failed);
+    let paused = finding(&failed(TOKEN_PAUSED), at(0), Duration::MAX);
+    assert_eq!(paused, Finding::Paused(TOKEN_PAUSE));
+    assert!(!paused.counts());
+}
+
+#[test]
+fn what_its_receiver_asks_to_wait_for_counts_as_no_attempt_however_often_that_is() {
+    let wait = Duration::from_secs(7);
+    let spent = [Verdict::Retry { after: Duration::from_secs(3600) }, Verdict::Exhausted];
+    for finding in [Finding::Paused(wait), Finding::Unasked(wait)] {
+        assert!(!finding.counts());
+        for verdict in spent {
+            assert_eq!(finding.verdict(verdict), Verdict::Retry { after: wait });
+        }
+        let rejected = Verdict::Rejected { reason: "aborted_by_receiver" };
+        assert_eq!(
+            finding.verdict(rejected),
+            rejected,
+            "it may ask for a wait and for this event's end"
+        );
+    }
+    for finding in [Finding::Failed, Finding::Nothing, Finding::Well] {
+        assert!(finding.counts());
+        assert_eq!(spent.map(|verdict| finding.verdict(verdict)), spent);
     }
 }

@@ -52,11 +52,8 @@ pub(super) fn judge(
     }
     let number = delivery.attempts.saturating_add(1);
     let finding = finding(&answer, terms.now, terms.ceiling);
-    let verdict = match finding {
-        // Our own proxy kept it from its endpoint: it waits, and no attempt is counted.
-        Finding::Unasked(after) => Verdict::Retry { after },
-        _ => decide(terms.schedule, number, delivery.id, &answer, terms.now, terms.ceiling),
-    };
+    let verdict = decide(terms.schedule, number, delivery.id, &answer, terms.now, terms.ceiling);
+    let verdict = finding.verdict(verdict);
     let outcomes: Vec<Outcome> = match said {
         Verdicts::Each(said) => {
             batch.members.iter().zip(said).map(|(m, said)| one(m, said, &answer, terms)).collect()
@@ -69,7 +66,10 @@ pub(super) fn judge(
         (answer.error, disables_endpoint(&answer).then(|| disable_reason(&answer)));
     let mut records = records(delivery, batch, answer, &outcomes, again, terms);
     if matches!(finding, Finding::Unasked(_)) {
+        // Our own proxy kept it from its endpoint: there was no request.
         records.request.members.clear();
+    }
+    if !finding.counts() {
         for reschedule in &mut records.reschedules {
             reschedule.attempts = reschedule.attempts.saturating_sub(1);
         }

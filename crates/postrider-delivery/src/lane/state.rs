@@ -89,6 +89,8 @@ pub(super) struct State {
     pub(super) speed: Speed,
     /// This worker's part of the endpoint's rate, if it has one.
     pub(super) limit: Option<Arc<Limit>>,
+    /// How long is waited before it is asked again for what waits for events before its own.
+    pub(super) held_for: Duration,
     /// It would have opened more slots, had the others left more.
     pub(super) held_back: bool,
     pub(super) gate: Gate,
@@ -101,6 +103,8 @@ pub(super) struct State {
     pub(super) failures: u32,
     /// Its record is not clean, so successes are worth a report.
     pub(super) unwell: bool,
+    /// When something was last learned about its endpoint's health, by the count of `Reports`.
+    pub(super) learned: u64,
     pub(super) touched: Instant,
     /// When an attempt last came back, or the first of those under way began.
     pub(super) answered: Instant,
@@ -124,6 +128,7 @@ impl State {
             slots,
             speed: Speed::default(),
             limit: None,
+            held_for: Duration::ZERO,
             held_back: false,
             gate: Gate::Open,
             held_until: None,
@@ -131,6 +136,7 @@ impl State {
             ramp: None,
             failures: 0,
             unwell: false,
+            learned: 0,
             touched: Instant::now(),
             answered: Instant::now(),
         }

@@ -157,3 +157,27 @@ fn a_lane_that_was_fast_and_begins_to_hang_soon_holds_little() {
     let room = room_after(Duration::from_secs(15));
     assert!((14..=16).contains(&room), "{room}, where it starts ten in fifteen seconds");
 }
+
+#[test]
+fn what_was_asked_before_a_probe_was_taken_does_not_shut_its_lane() {
+    let lane = Lane::new(EndpointId(Uuid::from_u128(1)), 10);
+    let until = Instant::now() + Duration::from_secs(9);
+    assert_eq!(lane.learn(1, 2, true, Flow::From(until)), Some(Flow::From(until)));
+    let asked = 3;
+    lane.begin_probe(4);
+    assert_eq!(lane.learn(asked, 5, true, Flow::From(until)), None);
+    assert_eq!(lane.learn(asked, 6, false, Flow::On), None);
+    assert!(lane.is_probing());
+    assert_eq!(lane.learn(7, 8, false, Flow::On), Some(Flow::On));
+    assert_eq!(lane.learn(9, 10, false, Flow::On), Some(Flow::AsBefore), "it flows already");
+}
+
+#[test]
+fn what_waits_for_events_before_it_is_asked_for_less_and_less_often() {
+    let lane = Lane::new(EndpointId(Uuid::from_u128(1)), 10);
+    let (first, most) = (Duration::from_millis(100), Duration::from_secs(1));
+    let waits: Vec<_> = (0..6).map(|_| lane.held_again(first, most).as_millis()).collect();
+    assert_eq!(waits, [100, 200, 400, 800, 1000, 1000]);
+    lane.held_no_more();
+    assert_eq!(lane.held_again(first, most), first);
+}

@@ -76,7 +76,9 @@ impl Inner {
             Finding::Nothing if probe => {
                 self.reports.give_back(endpoint, self.reports.policy.probe_after);
             }
-            Finding::Nothing => {}
+            // Nothing was asked, so another may ask at once.
+            Finding::Unmade if probe => self.reports.give_back(endpoint, Duration::ZERO),
+            Finding::Nothing | Finding::Unmade => {}
         }
     }
 

@@ -35,6 +35,7 @@ impl Inner {
         lane: &Arc<Lane>,
         outcomes: &Outcomes,
     ) -> Option<Arc<Target>> {
+        self.reports.first_look().await;
         let _one = lane.looking_up.lock().await;
         if let Some(target) = self.current(lane) {
             return Some(target);

@@ -192,14 +192,17 @@ fn health_document(known: &HealthRow) -> Value {
         "paused_until": health.paused_until,
         "first_failure_at": health.first_failure_at,
         "last_success_at": health.last_success_at,
-        "warned": health.warned,
+        "warned_at": health.warned_at,
     })
 }
 
 fn health(known: &HealthRow, now: jiff::Timestamp) -> String {
     let health = &known.health;
     let since = health.first_failure_at.map_or(String::new(), |at| format!(" since {}", time(at)));
-    let warned = if health.warned { "; it will be disabled unless a request succeeds" } else { "" };
+    let warned = match health.warned_at {
+        Some(_) => "; it will be disabled unless a request succeeds",
+        None => "",
+    };
     match (health.circuit, health.paused_until.filter(|until| *until > now)) {
         (Circuit::HalfOpen, _) => format!("failing{since}; being probed{warned}"),
         (Circuit::Open, _) => {

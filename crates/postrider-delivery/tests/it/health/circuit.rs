@@ -267,3 +267,125 @@ async fn a_worker_that_is_told_looks_at_once() {
     }
     worker.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_expired_during_an_outage_take_no_probe_from_those_that_live() {
+    let stage = Stage::new().await;
+    stage.endpoint("acme", "/down").await;
+    stage.receiver.behave("/down", Behaviour::status(500));
+    let mut worker = stage.worker(knobs(1, 3, Duration::from_secs(1))).await;
+    stage.publish("acme", "old", 150).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(OPENED, 1).await;
+    let expire =
+        "UPDATE postrider.webhook_events SET expires_at = clock_timestamp() - interval '1 minute'";
+    stage.client.batch_execute(expire).await.unwrap();
+    stage.publish("acme", "new", 1).await;
+    stage.receiver.behave("/down", Behaviour::status(200));
+    let back = Instant::now();
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(DELIVERED, 1).await;
+    assert!(back.elapsed() < Duration::from_secs(4), "{:?}", back.elapsed());
+    let expired =
+        "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'expired'";
+    stage.becomes(expired, 150).await;
+    stage.becomes(OPENED, 0).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waits_that_a_receiver_asks_for_take_no_attempt_of_the_schedule() {
+    let stage = Stage::new().await;
+    stage.endpoint("acme", "/busy").await;
+    let schedule = "UPDATE postrider.webhook_endpoints SET retry_schedule_ms = '{1000}'";
+    stage.client.execute(schedule, &[]).await.unwrap();
+    let busy = Behaviour::Reply(Reply::new(429).header("retry-after", "1"));
+    let steps = vec![busy.clone(), busy.clone(), busy, Behaviour::status(200)];
+    stage.receiver.behave("/busy", Behaviour::Sequence(steps));
+    let mut worker = stage.worker(Knobs::default()).await;
+    stage.publish("acme", "m", 1).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(DELIVERED, 1).await;
+    let attempts =
+        stage.count("SELECT attempts::bigint FROM postrider.webhook_deliveries_closed").await;
+    assert_eq!(attempts, 1, "the one that was accepted");
+    let kept = "SELECT count(*) FROM postrider.webhook_attempts WHERE attempt = 1 AND status = 429 AND outcome = 'retry'";
+    assert_eq!(stage.count(kept).await, 3, "each request is in the history");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_somebody_holds_keeps_no_other_endpoints_health() {
+    let stage = Stage::new().await;
+    let gone = stage.endpoint("t1", "/gone").await;
+    let held = stage.endpoint("t2", "/down").await;
+    let down = stage.endpoint("t3", "/later").await;
+    stage.receiver.behave("/gone", Behaviour::status(410));
+    let late = Behaviour::Delay(Duration::from_millis(200), Box::new(Behaviour::status(500)));
+    stage.receiver.behave("/later", late);
+    stage.receiver.behave("/down", Behaviour::status(500));
+    for tenant in ["t1", "t2", "t3"] {
+        stage.publish(tenant, "m", 20).await;
+    }
+    stage.fan_out_only().await;
+    // Its health cannot be written while the endpoint's row is locked, nor can it be disabled.
+    let other = stage.another_client().await;
+    let lock =
+        "BEGIN; SELECT FROM postrider.webhook_endpoints WHERE tenant_id IN ('t1', 't2') FOR UPDATE";
+    other.batch_execute(lock).await.unwrap();
+    let worker = stage.worker(knobs(1, 5, Duration::from_secs(60))).await;
+    let since = Instant::now();
+    stage.becomes(OPENED, 1).await;
+    assert_eq!(record(&stage, down).await.0, "open");
+    assert!(since.elapsed() < Duration::from_secs(4), "{:?}", since.elapsed());
+    other.batch_execute("ROLLBACK").await.unwrap();
+    let disabled = format!(
+        "SELECT count(*) FROM postrider.webhook_endpoints WHERE id = '{}' AND NOT enabled",
+        gone.0
+    );
+    stage.becomes(&disabled, 1).await;
+    stage.becomes(OPENED, 2).await;
+    for endpoint in [held, down] {
+        let (_, failures) = record(&stage, endpoint).await;
+        let sent = stage
+            .count(&format!(
+                "SELECT count(*) FROM postrider.webhook_attempts WHERE endpoint_id = '{}'",
+                endpoint.0
+            ))
+            .await;
+        assert_eq!(i64::from(failures), sent, "each failure counts once");
+    }
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_probe_is_one_delivery_also_of_an_endpoint_that_has_an_order() {
+    let stage = Stage::new().await;
+    stage.endpoint("acme", "/down").await;
+    let order = "UPDATE postrider.webhook_endpoints SET ordering = 'key'";
+    stage.client.execute(order, &[]).await.unwrap();
+    stage.receiver.behave("/down", Behaviour::status(500));
+    let mut worker = stage.worker(knobs(1, 3, Duration::from_secs(1))).await;
+    stage.publish("acme", "m", 20).await;
+    let keyed = "SELECT postrider.publish_v1('acme', 'k' || i, 'email.received', '{}', NULL, NULL, 'k' || i % 5, NULL, NULL, true) FROM generate_series(1, 20) i";
+    stage.client.execute(keyed, &[]).await.unwrap();
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(OPENED, 1).await;
+    let leased =
+        "SELECT count(*) FROM postrider.webhook_deliveries_open WHERE lease_owner IS NOT NULL";
+    stage.becomes(leased, 0).await;
+    stage.receiver.behave("/down", Behaviour::Hang);
+    let begun = Instant::now();
+    while stage.receiver.open() == 0 {
+        assert!(begun.elapsed() < PATIENCE, "no probe");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(stage.count(leased).await, 1);
+    // A worker that is stopped in the middle of its probe leaves it to the others.
+    worker.stop.request_hard();
+    worker.stop().await;
+    assert_eq!(stage.count(OPENED).await, 1);
+    let free = "SELECT count(*) FROM postrider.webhook_endpoint_health WHERE probe_owner IS NULL AND next_probe_at <= clock_timestamp()";
+    assert_eq!(stage.count(free).await, 1);
+}

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use postrider_core::ids::EndpointId;
-use postrider_store::admin::endpoints::{CHANGE_SETTLES, set_enabled};
+use postrider_core::status::DeliveryStatus;
+use postrider_store::admin::endpoints::{CHANGE_SETTLES, cancel_deliveries, set_enabled};
+use postrider_store::deliveries::{self, Close, Records};
 use postrider_testkit::{Behaviour, Reply};
 
 use super::{DELIVERED, OPENED, knobs, told};
@@ -146,7 +148,7 @@ async fn five_days_of_failing_disable_an_endpoint_after_a_warning() {
     // The days pass in the rows, as a database's clock would have it.
     let since = |time: &str| {
         format!(
-            "UPDATE postrider.webhook_endpoint_health SET revision = revision + 1, first_failure_at = clock_timestamp() - interval '{time}'"
+            "UPDATE postrider.webhook_endpoint_health SET revision = revision + 1, opened_at = clock_timestamp() - interval '{time}', warned_at = warned_at - interval '25 hours'"
         )
     };
     stage.client.batch_execute(&since("95 hours")).await.unwrap();
@@ -176,4 +178,74 @@ async fn five_days_of_failing_disable_an_endpoint_after_a_warning() {
     assert!(stage.count(cancelled).await > 40, "what it was owed is cancelled");
     assert_eq!(stage.count(&told("endpoint.failing")).await, 2);
     worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_enabled_endpoint_is_owed_is_not_cancelled() {
+    let stage = Stage::new().await;
+    let endpoint = stage.endpoint("acme", "/in").await;
+    stage.publish("acme", "m", 30).await;
+    stage.fan_out_only().await;
+    let cancel = async || cancel_deliveries(&stage.pool, endpoint, "endpoint_disabled").await;
+    // Whoever disabled it is still at it, and somebody has enabled it again.
+    assert_eq!(cancel().await.unwrap(), 0);
+    stage.disable(endpoint).await;
+    assert_eq!(cancel().await.unwrap(), 30);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn enabling_an_endpoint_sends_nothing_old_be_it_in_flight_or_left_by_a_dead_worker() {
+    let stage = Stage::new().await;
+    let endpoint = stage.endpoint("acme", "/slow").await;
+    let failing = Behaviour::Delay(Duration::from_secs(1), Box::new(Behaviour::status(500)));
+    stage.receiver.behave("/slow", failing);
+    let mut worker = stage.worker(knobs(1, 50, Duration::from_secs(60))).await;
+    stage.publish("acme", "flying", 1).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.receiver.wait_for(1, PATIENCE).await;
+    stage.publish("acme", "left", 20).await;
+    stage.fan_out_only().await;
+    stage.disable(endpoint).await;
+    assert!(set_enabled(&stage.pool, endpoint, true, "").await.unwrap());
+    let cancelled = "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'cancelled' AND reason = 'endpoint_disabled'";
+    assert_eq!(stage.count(cancelled).await, 21, "as soon as it is enabled");
+    stage.receiver.behave("/slow", Behaviour::status(200));
+    stage.publish("acme", "new", 1).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(DELIVERED, 1).await;
+    tokio::time::sleep(Duration::from_millis(1300)).await;
+    let sent: Vec<_> =
+        stage.receiver.received().iter().map(|request| request.id().to_owned()).collect();
+    assert_eq!(sent, ["flying0", "new0"]);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_ends_a_delivery_its_row_says_in_which_batch_it_was() {
+    let stage = Stage::new().await;
+    let endpoint = stage.endpoint("acme", "/in").await;
+    stage.publish("acme", "m", 2).await;
+    stage.fan_out_only().await;
+    let batch =
+        "UPDATE postrider.webhook_deliveries_open SET batch_id = gen_random_uuid(), attempts = 1";
+    stage.client.execute(batch, &[]).await.unwrap();
+    let lease = Duration::from_secs(60);
+    let pulled = deliveries::pull(&stage.pool, endpoint, 1, 1, lease).await.unwrap().deliveries;
+    let close = Close {
+        id: pulled[0].id,
+        next_of: None,
+        lease_no: pulled[0].lease_no,
+        attempts: 2,
+        status: DeliveryStatus::Delivered,
+        reason: None,
+        http_status: Some(200),
+        duration: None,
+        error: None,
+    };
+    let records = Records { closes: vec![close], ..Records::default() };
+    assert_eq!(deliveries::record(&stage.pool, 1, &records).await.unwrap().closed, 1);
+    stage.disable(endpoint).await;
+    cancel_deliveries(&stage.pool, endpoint, "endpoint_disabled").await.unwrap();
+    let kept = "SELECT count(DISTINCT batch_id) FROM postrider.webhook_deliveries_closed";
+    assert_eq!(stage.count(kept).await, 2);
 }

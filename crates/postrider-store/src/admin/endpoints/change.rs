@@ -21,8 +21,8 @@ use crate::control::ENDPOINTS_CHANNEL;
 use crate::db::{Params, Session};
 use crate::statement::{
     ADMIN_ENDPOINTS_BATCH, ADMIN_ENDPOINTS_DELETE, ADMIN_ENDPOINTS_INSERT, ADMIN_ENDPOINTS_ORDER,
-    ADMIN_ENDPOINTS_SET_ENABLED, ADMIN_ENDPOINTS_SET_RATE_LIMIT, ADMIN_ENDPOINTS_SETTINGS,
-    ADMIN_ENDPOINTS_UPDATE, CONTROL_NOTIFY,
+    ADMIN_ENDPOINTS_OWED, ADMIN_ENDPOINTS_SET_ENABLED, ADMIN_ENDPOINTS_SET_RATE_LIMIT,
+    ADMIN_ENDPOINTS_SETTINGS, ADMIN_ENDPOINTS_UPDATE, CONTROL_NOTIFY,
 };
 use crate::{Db, StoreError, endpoints};
 
@@ -39,6 +39,8 @@ pub const CHANGE_SETTLES: Duration = Duration::from_millis(2500);
 /// How many deliveries one statement cancels, and how long is waited before the next, so that workers come in between.
 const CANCEL_CHUNK: i64 = 1_000;
 const CANCEL_PAUSE: Duration = Duration::from_millis(20);
+/// How long is waited before it is looked again whether those in flight have ended.
+const IN_FLIGHT_PAUSE: Duration = Duration::from_millis(100);
 
 /// An endpoint to be added. Everything in it was checked: the URL by `EndpointUrl`, the types and filter by `Subscription`.
 #[derive(Debug)]
@@ -308,8 +310,9 @@ async fn set_batch(
     Ok(())
 }
 
-/// Enables or disables an endpoint; false if it is gone or was so already. Its open deliveries are for
-/// [`cancel_deliveries`].
+/// Enables or disables an endpoint; false if it is gone or was so already. The open deliveries of one that is disabled are for
+/// [`cancel_deliveries`]; before it is enabled what is left of them is cancelled, so nothing old is sent. That waits for those that
+/// are in flight, for as long as their leases at most.
 ///
 /// # Errors
 /// When the database cannot be asked.
@@ -319,12 +322,26 @@ pub async fn set_enabled(
     enabled: bool,
     reason: &str,
 ) -> Result<bool, StoreError> {
+    if enabled {
+        cancel_left(db, id).await?;
+    }
     let rows = db
         .session()
         .await?
         .query(&ADMIN_ENDPOINTS_SET_ENABLED, &[&id.0, &enabled, &reason])
         .await?;
     Ok(!rows.is_empty())
+}
+
+/// Cancels what a disabled endpoint is owed, to the last delivery.
+async fn cancel_left(db: &Db, id: EndpointId) -> Result<(), StoreError> {
+    loop {
+        cancel_deliveries(db, id, ENDPOINT_DISABLED).await?;
+        if db.session().await?.query(&ADMIN_ENDPOINTS_OWED, &[&id.0]).await?.is_empty() {
+            return Ok(());
+        }
+        tokio::time::sleep(IN_FLIGHT_PAUSE).await;
+    }
 }
 
 /// Deletes an endpoint and its secrets; false if there is none. Its open deliveries are for [`cancel_deliveries`].
