@@ -4,8 +4,11 @@
 //! `postrider.schema_history`; people with a migration tool of their own take [`print()`]'s text, which fills it too.
 
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+use tracing::info;
 
 use crate::StoreError;
 
@@ -13,9 +16,17 @@ mod embedded {
     refinery::embed_migrations!("../../migrations");
 }
 
+const DOING: &str = "migrating the schema";
 const HISTORY: &str = "postrider.schema_history";
 /// The advisory lock that migrations hold: `(class, 0)`.
 const LOCK: &str = "SELECT pg_advisory_lock(1886352247, 0)";
+/// Who waits for a table keeps everybody off it who comes later, so a migration waits this long at most, and comes back after a pause.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '1s'";
+/// The first pause; it grows with each that did not help.
+const PAUSE: Duration = Duration::from_secs(1);
+const MOST_PAUSE: Duration = Duration::from_secs(10);
+/// How long it is tried in all.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How the database's schema stands to this binary.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +66,6 @@ pub fn wanted() -> i32 {
 /// # Errors
 /// When a migration fails (nothing of it is kept), an applied one differs from ours, or the schema is newer than we are.
 pub async fn up(client: &mut Client) -> Result<Vec<String>, StoreError> {
-    const DOING: &str = "migrating the schema";
     let pg = |error| StoreError::new(DOING, error);
     client.batch_execute("SET lock_timeout = '5min'").await.map_err(pg)?;
     client.batch_execute(LOCK).await.map_err(pg)?;
@@ -66,8 +76,8 @@ pub async fn up(client: &mut Client) -> Result<Vec<String>, StoreError> {
         client.batch_execute("CREATE SCHEMA IF NOT EXISTS postrider").await.map_err(pg)?;
         let mut runner = embedded::migrations::runner();
         runner.set_migration_table_name(HISTORY);
-        let report = runner.run_async(client).await.map_err(|error| StoreError::other(DOING, chain(&error)))?;
-        Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
+        client.batch_execute(LOCK_TIMEOUT).await.map_err(pg)?;
+        run(&runner, client).await
     }
     .await;
     // The lock goes with the session too, so a failed unlock loses nothing; why the migration failed is worth more.
@@ -76,6 +86,40 @@ pub async fn up(client: &mut Client) -> Result<Vec<String>, StoreError> {
     let applied = applied?;
     unlocked.map_err(pg)?;
     Ok(applied)
+}
+
+/// Applies what is missing, each migration in its own transaction. One that finds a table in use is tried again: what waited behind it
+/// goes on meanwhile.
+async fn run(runner: &refinery::Runner, client: &mut Client) -> Result<Vec<String>, StoreError> {
+    let (begun, mut pause, mut applied) = (Instant::now(), PAUSE, Vec::new());
+    loop {
+        let (error, done) = match runner.run_async(client).await {
+            Ok(report) => (None, applied_by(&report)),
+            Err(error) => {
+                let done = error.report().map(applied_by).unwrap_or_default();
+                (Some(error), done)
+            }
+        };
+        applied.extend(done);
+        let Some(error) = error else { return Ok(applied) };
+        if !is_in_use(&error) || begun.elapsed() > PATIENCE {
+            return Err(StoreError::other(DOING, chain(&error)));
+        }
+        info!(wait_ms = pause.as_millis(), "a table is in use; the migration goes on in a moment");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(MOST_PAUSE);
+    }
+}
+
+fn applied_by(report: &refinery::Report) -> Vec<String> {
+    report.applied_migrations().iter().map(ToString::to_string).collect()
+}
+
+/// Whether a migration failed because others hold what it locks: 55P03, or 40P01 where it was in their way too.
+fn is_in_use(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .filter_map(|error| error.downcast_ref::<tokio_postgres::Error>()?.code())
+        .any(|code| [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED].contains(code))
 }
 
 /// How the database's schema stands to this binary.

@@ -1,7 +1,10 @@
 //! Migrating: from nothing, twice, at the same time, by hand, and not backwards.
 
+use std::time::{Duration, Instant};
+
 use postrider_store::migrations::{self, SchemaState};
 use postrider_testkit::TestDb;
+use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn an_empty_database_is_migrated_once_and_a_second_run_changes_nothing() {
@@ -76,4 +79,33 @@ async fn waits_of_existing_endpoints_become_milliseconds_and_workers_are_told() 
         rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let week = 604_800_000;
     assert_eq!(found, [(None, 1), (Some(vec![5_000, 300_000, week, week]), 2)]);
+}
+
+#[tokio::test]
+async fn a_migration_that_waits_for_a_table_in_use_keeps_nobody_off_it_for_long() {
+    let db = TestDb::new().await;
+    let (mut migrating, mut reading, writing) =
+        (db.client().await, db.client().await, db.client().await);
+    let undo = "ALTER TABLE postrider.webhook_endpoint_health DROP COLUMN warned_at;
+        DELETE FROM postrider.schema_history WHERE version >= 12";
+    writing.batch_execute(undo).await.unwrap();
+    // Somebody's long report.
+    let report = reading.transaction().await.unwrap();
+    report.query("SELECT FROM postrider.webhook_endpoint_health", &[]).await.unwrap();
+    let mut up = JoinSet::new();
+    up.spawn(async move { migrations::up(&mut migrating).await });
+    let (begun, mut longest) = (Instant::now(), Duration::ZERO);
+    while begun.elapsed() < Duration::from_secs(4) {
+        let asked = Instant::now();
+        let write = "UPDATE postrider.webhook_endpoint_health SET revision = revision + 1";
+        writing.batch_execute(write).await.unwrap();
+        longest = longest.max(asked.elapsed());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(longest < Duration::from_millis(1500), "a worker waited {longest:?}");
+    assert!(up.try_join_next().is_none(), "it cannot have been done yet");
+    report.rollback().await.unwrap();
+    let applied = tokio::time::timeout(Duration::from_secs(20), up.join_next()).await;
+    let applied = applied.expect("it comes back").expect("there is one").unwrap();
+    assert_eq!(applied.unwrap(), ["V12__warned_at"]);
 }
