@@ -10,12 +10,12 @@ WITH input AS MATERIALIZED (
 ), gone AS (
     DELETE FROM postrider.webhook_deliveries_open d USING input i
     WHERE d.id = ANY (ARRAY[i.id]) AND d.lease_owner = $9 AND d.lease_no = i.lease_no
-    RETURNING d.id, d.endpoint_id, d.event_seq, d.event_created_at, d.lease_owner, d.lease_no, d.replay, d.tenant_id, d.order_key,
+    RETURNING d.id, d.endpoint_id, d.event_seq, d.event_created_at, d.lease_owner, d.lease_no, d.replay, d.tenant_id, d.order_key, d.batch_id,
               i.attempts, i.last_status, i.last_duration_ms, i.status, i.reason, i.last_error
 )
 INSERT INTO postrider.webhook_deliveries_closed
     (id, endpoint_id, event_seq, event_created_at, closed_at, lease_owner, lease_no, last_duration_ms, attempts, replay, last_status,
-     open, status, tenant_id, reason, last_error, order_key)
+     open, status, tenant_id, reason, last_error, order_key, batch_id)
 SELECT g.id, g.endpoint_id, g.event_seq, g.event_created_at, clock_timestamp(), g.lease_owner, g.lease_no, g.last_duration_ms, g.attempts, g.replay,
-       g.last_status, false, g.status, g.tenant_id, g.reason, g.last_error, g.order_key
+       g.last_status, false, g.status, g.tenant_id, g.reason, g.last_error, g.order_key, g.batch_id
 FROM gone g

@@ -18,9 +18,9 @@ WITH chosen AS MATERIALIZED (
 ), kept AS (
     INSERT INTO postrider.webhook_deliveries_closed
         (id, endpoint_id, event_seq, event_created_at, closed_at, lease_owner, lease_no, last_duration_ms, attempts, replay, last_status,
-         open, status, tenant_id, reason, last_error, order_key)
+         open, status, tenant_id, reason, last_error, order_key, batch_id)
     SELECT g.id, g.endpoint_id, g.event_seq, g.event_created_at, clock_timestamp(), NULL, g.lease_no + 1, g.last_duration_ms, g.attempts, g.replay,
-           g.last_status, false, 'exhausted', g.tenant_id, 'body_expired', g.last_error, g.order_key
+           g.last_status, false, 'exhausted', g.tenant_id, 'body_expired', g.last_error, g.order_key, g.batch_id
     FROM gone g
     ON CONFLICT (id, open) DO NOTHING
     RETURNING id, tenant_id, endpoint_id, event_seq, event_created_at, attempts, reason, last_status, last_error
