@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::control::ENDPOINTS_CHANNEL;
 use crate::deliveries::whole_seconds;
 use crate::statement::{
-    WORKERS_CONDEMN, WORKERS_DEAD, WORKERS_DELIVERING, WORKERS_FORGET, WORKERS_HEARTBEAT,
-    WORKERS_NEXT, WORKERS_PEERS, WORKERS_PLACE, WORKERS_REGISTER, WORKERS_RELEASE_LEASES,
+    CONTROL_NOTIFY, WORKERS_CONDEMN, WORKERS_DEAD, WORKERS_DELIVERING, WORKERS_FORGET,
+    WORKERS_HEARTBEAT, WORKERS_NEXT, WORKERS_PEERS, WORKERS_PLACE, WORKERS_REGISTER,
+    WORKERS_RELEASE_LEASES,
 };
 use crate::{Db, StoreError};
 
@@ -54,7 +56,7 @@ pub async fn next(db: &Db) -> Result<i64, StoreError> {
         .ok_or_else(|| StoreError::other(WORKERS_NEXT.name, "no answer"))
 }
 
-/// Enters a worker, after it took the lock on its incarnation.
+/// Enters a worker, after it took the lock on its incarnation, and tells the others: what is allowed to the fleet is divided anew.
 ///
 /// # Errors
 /// When the database cannot be asked.
@@ -69,7 +71,9 @@ pub async fn register(db: &Db, worker: &NewWorker<'_>) -> Result<(), StoreError>
         &worker.liveness.as_str(),
         &worker.wakeup,
     ];
-    db.session().await?.query(&WORKERS_REGISTER, params).await.map(drop)
+    let mut session = db.session().await?;
+    session.query(&WORKERS_REGISTER, params).await?;
+    session.query(&CONTROL_NOTIFY, &[&ENDPOINTS_CHANNEL, &""]).await.map(drop)
 }
 
 /// Says that a worker lives. `false`: it was judged dead and must come back under a new incarnation.

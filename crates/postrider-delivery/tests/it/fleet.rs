@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use postrider_runtime::Wake;
+use postrider_store::workers::{Liveness, NewWorker, register};
 use postrider_testkit::Behaviour;
 use tokio::task::JoinSet;
 
@@ -96,4 +97,43 @@ async fn whoever_leaves_the_fleet_another_takes_its_part() {
         let leave = "DELETE FROM postrider.webhook_workers WHERE incarnation = $1";
         stage.client.execute(leave, &[&i64::from(left + 1)]).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_joins_sends_nothing_before_it_knows_the_others() {
+    let stage = Stage::new().await;
+    let slow = Duration::from_millis(300);
+    stage.receiver.behave_by_default(Behaviour::delay(slow));
+    stage.endpoint_with_cap("/in", 4).await;
+    let enter = "INSERT INTO postrider.webhook_workers (incarnation, name, pid, version, roles, liveness, wakeup) \
+                 OVERRIDING SYSTEM VALUE SELECT n, 'w' || n, 1, '0', '{delivery}', 'heartbeat', 'listen' FROM generate_series(1, 2) n";
+    stage.client.execute(enter, &[]).await.unwrap();
+    let other = stage.another_client().await;
+    other.batch_execute("BEGIN; LOCK TABLE postrider.webhook_workers").await.unwrap();
+    let mut worker = stage.worker(Knobs { owner: 2, ..Knobs::default() }).await;
+    stage.publish("acme", "m", 12).await;
+    worker.fan_out.drain().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(stage.receiver.count(), 0);
+    other.batch_execute("ROLLBACK").await.unwrap();
+    stage.becomes(DELIVERED, 12).await;
+    assert_eq!(stage.most_open_at("/in", slow - Duration::from_millis(5)), 2, "half of the cap");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_fleet_is_told_of_a_worker_that_joins() {
+    let stage = Stage::new().await;
+    let control = stage.control().await;
+    let worker = NewWorker {
+        incarnation: 7,
+        name: "seven",
+        version: "0",
+        roles: &["delivery"],
+        liveness: Liveness::Lock,
+        wakeup: "listen",
+    };
+    register(&stage.pool, &worker).await.unwrap();
+    let told = tokio::time::timeout(Duration::from_secs(5), control.endpoints_knocked()).await;
+    assert!(told.is_ok());
 }
