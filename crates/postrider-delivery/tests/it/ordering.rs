@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use postrider_core::ids::EndpointId;
 use postrider_store::deliveries;
-use postrider_testkit::Behaviour;
+use postrider_testkit::{Behaviour, Reply};
 
 use crate::stage::{Knobs, Stage, Worker};
 
@@ -31,14 +31,20 @@ impl Stage {
     }
 
     /// Asserts that at this path the events of each key were accepted in the order of their numbers, and none began before
-    /// those in front of it were accepted.
+    /// those in front of it were accepted, or while another request of its key was not answered.
     fn assert_in_order(&self, path: &str, wanted: usize) {
         let mut accepted: HashMap<String, i32> = HashMap::new();
+        let mut answered: HashMap<String, Instant> = HashMap::new();
         let mut count = 0;
         for request in self.receiver.received_at(path) {
             let id = request.id().to_owned();
             let (key, n) = id.rsplit_once('-').unwrap();
             let n: i32 = n.parse().unwrap();
+            let begun_early = answered.get(key).is_some_and(|at| request.at < *at);
+            assert!(!begun_early, "{id} arrived before another request of its key was answered");
+            if let Some(at) = request.answered_at {
+                answered.insert(key.to_owned(), at);
+            }
             let next = accepted.get(key).map_or(0, |last| last + 1);
             assert!(n <= next, "{id} arrived when {key}-{next:04} had its turn");
             if n == next && request.answered == Some(200) {
@@ -297,4 +303,41 @@ async fn a_pull_that_was_planned_on_an_empty_table_is_quick_with_many_keys() {
     let begun = Instant::now();
     assert_eq!(pull().await, 100);
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?} for 10,000 keys", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_its_turn_is_due_when_the_one_before_it_is() {
+    let stage = Stage::new().await;
+    let endpoint = stage.ordered("/in", "key", None).await;
+    stage.publish_key("a", 0, 2).await;
+    stage.fan_out_only().await;
+    let due = async || deliveries::next_due(&stage.pool, endpoint).await.unwrap();
+    assert_eq!(due().await, None, "nothing waits for a time");
+    // One that committed late is in front of another that was tried already: its retry is due, and not its turn.
+    let times = "UPDATE postrider.webhook_deliveries_open d SET next_attempt_at = clock_timestamp()
+        + CASE WHEN d.event_seq = (SELECT min(event_seq) FROM postrider.webhook_deliveries_open) THEN interval '1 hour' ELSE interval '-1 minute' END";
+    stage.client.execute(times, &[]).await.unwrap();
+    let wait = due().await.expect("the first of them is due in an hour");
+    assert!(wait > Duration::from_secs(3500), "{wait:?}");
+    let unordered = "UPDATE postrider.webhook_deliveries_open SET order_key = NULL WHERE next_attempt_at < clock_timestamp()";
+    stage.client.execute(unordered, &[]).await.unwrap();
+    assert_eq!(due().await, Some(Duration::ZERO), "without an order it is due");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wait_that_its_receiver_asks_for_skips_nothing() {
+    let stage = Stage::new().await;
+    stage.ordered("/in", "key", Some(1)).await;
+    let wait = Behaviour::Reply(Reply::new(503).header("retry-after", "1"));
+    let steps = Behaviour::Sequence(vec![wait.clone(), wait, Behaviour::status(200)]);
+    stage.receiver.behave("/in", steps);
+    stage.publish_key("a", 0, 2).await;
+    let mut worker = stage.worker(knobs(1)).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(OPEN, 0).await;
+    assert_eq!(stage.count(SKIPPED).await, 0);
+    let counted = "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'delivered' AND attempts = 1";
+    assert_eq!(stage.count(counted).await, 2);
+    stage.assert_in_order("/in", 2);
+    worker.stop().await;
 }

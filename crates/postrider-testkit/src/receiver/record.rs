@@ -32,6 +32,8 @@ pub struct Received {
     pub body: Bytes,
     /// The status it was answered with, once the whole answer has left.
     pub answered: Option<u16>,
+    /// When the whole answer had left.
+    pub answered_at: Option<Instant>,
 }
 
 impl Received {
@@ -152,6 +154,7 @@ impl Recorder {
             let mut list = self.list();
             if let Some(request) = self.place(sequence).and_then(|place| list.get_mut(place)) {
                 request.answered = status;
+                request.answered_at = Some(Instant::now());
             }
         }
         if let Some(journal) = &self.journal {

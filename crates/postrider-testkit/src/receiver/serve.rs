@@ -107,6 +107,7 @@ async fn answer(
         headers: head.headers,
         body,
         answered: None,
+        answered_at: None,
     });
     exchange.sequence = Some(sequence);
     let (reply, content) = loop {
