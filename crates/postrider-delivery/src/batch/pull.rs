@@ -12,9 +12,10 @@ use tracing::{debug, warn};
 
 use super::assemble::assemble;
 use super::plan::{Manner, batches_of, nothing_yet, plan};
+use crate::attempt;
 use crate::lane::Lane;
 use crate::lanes::Inner;
-use crate::puller::{AFTER_FAILURE, HELD, SOON};
+use crate::puller::{AFTER_FAILURE, HELD, SOON, settle};
 
 /// What a claim locks at most, in deliveries.
 const CLAIM: usize = 2_000;
@@ -39,11 +40,11 @@ struct Found {
 pub(crate) async fn pull(inner: &Arc<Inner>, lane: &Arc<Lane>, wanted: usize) -> bool {
     let endpoint = lane.endpoint;
     match find(inner, endpoint, wanted).await {
-        Ok(found) => {
-            let now = Instant::now();
-            if found.items.is_empty() && lane.is_probing() {
-                inner.reports.give_back(endpoint, Duration::ZERO);
+        Ok(mut found) => {
+            if lane.is_probing() {
+                sort_out(inner, lane, &mut found).await;
             }
+            let now = Instant::now();
             if found.rest {
                 inner.batching.rest(endpoint, now + REST);
             }
@@ -67,6 +68,26 @@ pub(crate) async fn pull(inner: &Arc<Inner>, lane: &Arc<Lane>, wanted: usize) ->
             warn!(endpoint.id = %endpoint, error = %failure, "forming batches for {endpoint} failed: {failure}");
             inner.due.at(endpoint, Instant::now() + AFTER_FAILURE);
             false
+        }
+    }
+}
+
+/// Leaves a lane that is probed with what needs a request: a probe that finds nothing to send is none. What does not ends here.
+async fn sort_out(inner: &Arc<Inner>, lane: &Lane, found: &mut Found) {
+    let (now, all) = (inner.sender.clock.now(), found.items.len());
+    for delivery in std::mem::take(&mut found.items) {
+        match attempt::to_send(&delivery, now).map(|_| ()) {
+            Ok(()) => found.items.push(delivery),
+            Err((status, reason)) => {
+                settle(inner, &delivery, attempt::end(&delivery, status, reason)).await;
+            }
+        }
+    }
+    if found.items.is_empty() {
+        match all {
+            0 => inner.reports.give_back(lane.endpoint, Duration::ZERO),
+            // The probe is still to be made: with what comes next.
+            _ => found.again = Some(Duration::ZERO),
         }
     }
 }

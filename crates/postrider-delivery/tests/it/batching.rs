@@ -595,6 +595,36 @@ async fn a_member_that_is_made_due_takes_its_batch_along() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_probe_is_not_spent_on_what_needs_no_request() {
+    let stage = Stage::new().await;
+    let endpoint = stage.batching(4, 0, 1 << 20).await;
+    stage.change(endpoint, "max_in_flight = 1, retry_schedule_ms = '{600000}'").await;
+    stage.receiver.behave("/in", Behaviour::statuses([500, 200]));
+    stage.publish("acme", "first", 1).await;
+    let health = HealthPolicy {
+        open_after: 1,
+        probe_after: Duration::from_millis(1500),
+        ..HealthPolicy::default()
+    };
+    let mut worker = stage.at_work(Knobs { health, ..Knobs::default() }).await;
+    let open = "SELECT count(*) FROM postrider.webhook_endpoint_health WHERE circuit = 'open'";
+    stage.becomes(open, 1).await;
+    // All of these have expired when the probe's time has come; then there is one that has not.
+    stage.client.execute("SELECT postrider.publish_v1('acme', 'brief' || i, 'email.received', '{}', NULL, NULL, NULL, interval '100 milliseconds', NULL, true) FROM generate_series(1, 20) i", &[]).await.unwrap();
+    stage.publish("acme", "last", 1).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(DELIVERED, 1).await;
+    let expired =
+        "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'expired'";
+    stage.becomes(expired, 20).await;
+    let requests = stage.receiver.received_at("/in");
+    assert_eq!((requests.len(), members(&requests[1])), (2, vec!["last0".to_owned()]));
+    let waited = requests[1].at - requests[0].at;
+    assert!(waited < Duration::from_secs(4), "one probe was enough: {waited:?}");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn batches_work_behind_a_transaction_pooler() {
     let stage = Stage::new().await.pooled();
     stage.batching(4, 50, 1 << 20).await;
