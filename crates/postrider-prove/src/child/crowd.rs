@@ -3,6 +3,7 @@
 //! what it costs is taken from what is measured. Notes when each of the well got which event.
 //! Reads commands from standard input and answers there; ends when its input does.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +34,8 @@ pub(crate) struct Options {
 struct Seen {
     ill: bool,
     tally: CrowdTally,
+    /// The paths of the ill that were asked for.
+    reached: HashSet<String>,
     /// Events of the well: their ids, and when they came.
     arrivals: Vec<(String, u64)>,
 }
@@ -177,10 +180,12 @@ fn note(seen: &Shared, asked: &Asked) -> Option<&'static [u8]> {
     match (class, seen.ill) {
         ("hang", true) => {
             seen.tally.hung += 1;
+            seen.tally.hung_endpoints += u64::from(seen.reached.insert(asked.path.clone()));
             None
         }
         ("fail", true) => {
             seen.tally.failed += 1;
+            seen.tally.failed_endpoints += u64::from(seen.reached.insert(asked.path.clone()));
             Some(FAILS)
         }
         ("well", _) => {
@@ -245,5 +250,11 @@ mod tests {
         assert_eq!(note(&seen, &request("/hang/1")), None);
         let tally = lock(&seen).tally;
         assert_eq!((tally.well, tally.others, tally.failed, tally.hung), (2, 3, 1, 1));
+        for path in ["/hang/1", "/hang/2", "/fail/1"] {
+            note(&seen, &request(path));
+        }
+        let tally = lock(&seen).tally;
+        assert_eq!((tally.failed, tally.failed_endpoints), (2, 1));
+        assert_eq!((tally.hung, tally.hung_endpoints), (3, 2));
     }
 }

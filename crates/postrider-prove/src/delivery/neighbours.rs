@@ -1,13 +1,13 @@
 //! Bad neighbours: of a thousand endpoints a hundred hang, a hundred fail and fifty refuse connections, from one moment to the
-//! next, under a constant load of half of what the installation can do. The same load on the same endpoints, all of them well,
-//! is what the healthy ones are compared with, in alternated rounds; and once more with a backlog behind the bad ones.
+//! next, under a constant load of half of what the installation can do. The same load while the bad ones are disabled is what the
+//! healthy ones are compared with, in alternated rounds; and once more with a backlog behind the bad ones.
 
 mod field;
 
 use serde_json::json;
 
 use self::field::{Field, Measured, Size};
-use crate::kit::{Ground, Lines, note};
+use crate::kit::{CrowdTally, Ground, Lines, note};
 
 /// How much slower the slowest hundredth may be.
 const SLOWER: f64 = 1.5;
@@ -15,6 +15,8 @@ const SLOWER: f64 = 1.5;
 const THROUGHPUT: f64 = 0.85;
 /// Of the throughput without a backlog behind them.
 const WITH_BACKLOG: f64 = 0.95;
+/// Of the load that is meant to be offered, so much is.
+const OFFERED: f64 = 0.98;
 
 pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<()> {
     let size = Size {
@@ -32,13 +34,13 @@ pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<
     for round in 0..rounds {
         let mut without = None;
         if round % 2 == 0 {
-            without = Some(field.run(rate, Variant::Well).await?);
+            without = Some(field.run(rate, Variant::Without).await?);
         }
         let with = field.run(rate, Variant::Ill).await?;
         let backlog = field.run(rate, Variant::Backlog).await?;
         let without = match without {
             Some(without) => without,
-            None => field.run(rate, Variant::Well).await?,
+            None => field.run(rate, Variant::Without).await?,
         };
         measured.push(Round { without, with, backlog });
     }
@@ -49,7 +51,8 @@ pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<
 /// What the bad ones are like in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Variant {
-    Well,
+    /// Disabled: nothing is sent to them.
+    Without,
     Ill,
     /// Ill, with much waiting for them.
     Backlog,
@@ -71,11 +74,22 @@ fn put(lines: &mut Lines, rounds: &[Round], most: f64, size: Size) {
     let samples = runs().map(|run| run.samples).min().unwrap_or(0);
     let lost: u64 = runs().map(|run| run.lost).sum();
     let hung = rounds.iter().map(|r| r.with.tally.hung.min(r.backlog.tally.hung)).min();
-    let ill = rounds.iter().all(|r| r.with.tally.hung > 0 && r.with.tally.failed > 0);
-    let sound = samples >= size.least_samples && lost == 0 && ill;
+    let offered = runs().map(|run| run.offered).fold(f64::INFINITY, f64::min);
+    let sound = samples >= size.least_samples
+        && lost == 0
+        && offered >= OFFERED * most / 2.0
+        && rounds.iter().all(|round| was_ill(round, size.endpoints));
     let of = |pick: fn(&Round) -> &Measured| {
         let p99: Vec<String> = rounds.iter().map(|r| format!("{:.1}", pick(r).p99_ms)).collect();
         p99.join(", ")
+    };
+    let reached = |of: fn(&CrowdTally) -> u64| {
+        rounds
+            .iter()
+            .flat_map(|r| [&r.with, &r.backlog])
+            .map(|run| of(&run.tally))
+            .min()
+            .unwrap_or(0)
     };
     let figures: Vec<_> = rounds
         .iter()
@@ -86,13 +100,21 @@ fn put(lines: &mut Lines, rounds: &[Round], most: f64, size: Size) {
         "neighbours",
         format!(
             "p99 commit → arrival of the healthy {slower:.2} × that without the bad ones ({} ms with, {} ms without), \
-             throughput {throughput:.3} of it; {:.0} events/s offered, ≥ {samples} samples a run, {lost} lost",
+             throughput {throughput:.3} of it; ≥ {offered:.0} events/s offered, ≥ {samples} samples a run, {lost} lost; \
+             {} hanging and {} failing endpoints reached",
             of(|r| &r.with),
             of(|r| &r.without),
-            most / 2.0,
+            reached(|tally| tally.hung_endpoints),
+            reached(|tally| tally.failed_endpoints),
         ),
-        format!("p99 ≤ {SLOWER} ×, throughput ≥ {THROUGHPUT}, median of {} alternated pairs", rounds.len()),
-        json!({ "maximum": most, "offered": most / 2.0, "endpoints": size.endpoints, "p99_ratio": slower,
+        format!(
+            "p99 ≤ {SLOWER} ×, throughput ≥ {THROUGHPUT}, median of {} alternated pairs; ≥ {OFFERED} of {:.0} events/s offered, \
+             {} hanging and as many failing endpoints reached in each",
+            rounds.len(),
+            most / 2.0,
+            size.endpoints / 10,
+        ),
+        json!({ "maximum": most, "offered": offered, "meant": most / 2.0, "endpoints": size.endpoints, "p99_ratio": slower,
                 "throughput_ratio": throughput, "samples": samples, "lost": lost, "least_hung": hung, "rounds": figures }),
     );
     let waiting = rounds.iter().map(|r| r.backlog.waiting).min().unwrap_or(0);
@@ -108,7 +130,58 @@ fn put(lines: &mut Lines, rounds: &[Round], most: f64, size: Size) {
     );
 }
 
+/// Whether every endpoint that was to hang did, and every one that was to fail, and none of them in the run without them.
+fn was_ill(round: &Round, endpoints: u64) -> bool {
+    let ill = |run: &Measured| {
+        run.tally.hung_endpoints == endpoints / 10 && run.tally.failed_endpoints == endpoints / 10
+    };
+    let CrowdTally { hung, failed, others, .. } = round.without.tally;
+    ill(&round.with) && ill(&round.backlog) && hung + failed + others == 0
+}
+
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: Size = Size { endpoints: 1_000, least_samples: 100, seconds: 1.0, backlog: 10 };
+
+    fn round() -> Round {
+        let run = Measured {
+            p99_ms: 1.0,
+            throughput: 50.0,
+            samples: 100,
+            offered: 50.0,
+            ..Measured::default()
+        };
+        let tally =
+            CrowdTally { hung_endpoints: 100, failed_endpoints: 100, ..CrowdTally::default() };
+        let with = Measured { tally, ..run };
+        Round { without: run, with, backlog: Measured { waiting: 10, ..with } }
+    }
+
+    fn passes(change: impl Fn(&mut Round)) -> bool {
+        let mut round = round();
+        change(&mut round);
+        let mut lines = Lines::new("x", true);
+        put(&mut lines, &[round], 100.0, SIZE);
+        lines.all_passed()
+    }
+
+    #[test]
+    fn a_run_in_which_not_all_of_the_bad_were_bad_proves_nothing() {
+        assert!(passes(|_| {}));
+        assert!(!passes(|round| round.with.tally.hung_endpoints = 99));
+        assert!(!passes(|round| round.backlog.tally.failed_endpoints = 99));
+        assert!(
+            !passes(|round| round.without.tally.others = 1),
+            "the bad are not sent to without them"
+        );
+        assert!(!passes(|round| round.with.offered = 48.9));
+        assert!(!passes(|round| round.with.p99_ms = 1.6));
+    }
 }

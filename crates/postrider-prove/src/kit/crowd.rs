@@ -55,6 +55,9 @@ pub(crate) struct CrowdTally {
     pub(crate) others: u64,
     pub(crate) hung: u64,
     pub(crate) failed: u64,
+    /// How many endpoints it was that hung, and that failed.
+    pub(crate) hung_endpoints: u64,
+    pub(crate) failed_endpoints: u64,
 }
 
 /// What a publisher says at the end.

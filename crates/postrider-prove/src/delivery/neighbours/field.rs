@@ -22,6 +22,8 @@ const ALL_CAME: Duration = Duration::from_secs(25);
 /// An event in each tenant, which all of its bad endpoints want.
 const PUBLISH_BACKLOG: &str = "SELECT count(postrider.publish_v1('tenant' || t, 'b' || $3 || '-' || t || '-' || i, 'for.the_ill', '{\"n\":1}', NULL, NULL, NULL, NULL, NULL, true)) \
      FROM generate_series(0, $1::integer - 1) t, generate_series(1, $2::integer) i";
+const DISABLE: &str = "UPDATE postrider.webhook_endpoints SET enabled = false, disabled_reason = 'by hand' WHERE 'for.the_ill' = ANY (event_types)";
+const ENABLE: &str = "UPDATE postrider.webhook_endpoints SET enabled = true, disabled_reason = NULL WHERE NOT enabled";
 const WIPE: &str = "TRUNCATE postrider.webhook_deliveries_open, postrider.webhook_events_pending, postrider.webhook_attempts, \
      postrider.webhook_endpoint_health; VACUUM (ANALYZE) postrider.webhook_endpoints";
 
@@ -37,7 +39,7 @@ pub(super) struct Size {
 }
 
 /// One run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Clone, Copy, Serialize)]
 pub(super) struct Measured {
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
@@ -81,7 +83,7 @@ impl Field {
 
     /// Events a second that are published, fanned out and delivered when as many are offered as can be, all endpoints being well.
     pub(super) async fn calibrate(&mut self) -> anyhow::Result<f64> {
-        let worker = self.begin().await?;
+        let worker = self.begin(Variant::Ill).await?;
         let events = self.size.least_samples;
         let (offered, committed) = self.load("c", events, 0.0).await?;
         let healthy = (0..events).filter(|n| manner(n % self.size.endpoints) == Manner::Well);
@@ -105,13 +107,13 @@ impl Field {
     /// One run under a constant load.
     pub(super) async fn run(&mut self, rate: f64, variant: Variant) -> anyhow::Result<Measured> {
         self.runs += 1;
-        let worker = self.begin().await?;
-        if variant != Variant::Well {
+        let worker = self.begin(variant).await?;
+        if variant != Variant::Without {
             self.crowd.ill(true).await?;
         }
         let waiting = match variant {
             Variant::Backlog => self.pile_up().await?,
-            Variant::Well | Variant::Ill => 0,
+            Variant::Without | Variant::Ill => 0,
         };
         let events = events(self.size, rate);
         let prefix = format!("r{}x", self.runs);
@@ -153,9 +155,11 @@ impl Field {
         Ok(measured)
     }
 
-    /// An empty installation whose endpoints are all well, with a worker that has sent to each of them.
-    async fn begin(&mut self) -> anyhow::Result<Worker> {
+    /// An empty installation whose endpoints are all well, or disabled, with a worker that has sent to each of them.
+    async fn begin(&mut self, variant: Variant) -> anyhow::Result<Worker> {
         self.crowd.ill(false).await?;
+        let switch = if variant == Variant::Without { DISABLE } else { ENABLE };
+        self.client.batch_execute(switch).await?;
         for statement in WIPE.split("; ") {
             self.client.batch_execute(statement).await?;
         }
