@@ -203,3 +203,29 @@ async fn fan_out_waits_while_the_recorder_is_behind() {
     assert!(begun.elapsed() < Duration::from_millis(900), "it waited {:?}", begun.elapsed());
     worker.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_that_fills_the_memory_does_not_keep_another_from_being_sent_to() {
+    let stage = Stage::new().await;
+    stage.receiver.behave("/in", Behaviour::delay(Duration::from_millis(20)));
+    for _ in 0..20 {
+        stage.endpoint("crowd", "/in").await;
+    }
+    stage.endpoint("single", "/well").await;
+    // Room for 25 of these envelopes, of which two thousand wait.
+    let knobs = Knobs { lane_bytes: 500_000, ..Knobs::default() };
+    let mut worker = stage.worker(knobs).await;
+    stage.publish_large("crowd", 100, 20_000).await;
+    worker.fan_out.drain().await.unwrap();
+    assert!(stage.receiver.arrives(100, PATIENCE).await);
+    stage.publish_large("single", 40, 20_000).await;
+    worker.fan_out.drain().await.unwrap();
+    let begun = Instant::now();
+    let of_single =
+        "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE tenant_id = 'single'";
+    stage.becomes(of_single, 40).await;
+    let took = begun.elapsed();
+    let left = stage.count("SELECT count(*) FROM postrider.webhook_deliveries_open").await;
+    assert!(left > 500, "{left} were left after {took:?}: they did not wait for all others");
+    worker.stop().await;
+}
