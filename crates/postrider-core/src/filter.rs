@@ -87,7 +87,7 @@ pub struct FilterError {
 impl Subscription {
     /// Compiles the endpoint's event types and its filter; no filter, or one without keys, is no constraint.
     ///
-    /// Event types are exact names, `a.b.*` (one or more further segments) or `*`; operator events only exact ones. A filter is an EventBridge pattern over
+    /// Event types are exact names, `a.b.*` (one or more further segments) or `*`. A filter is an EventBridge pattern over
     /// `type`, `tenant_id`, `attributes`, `labels` and `data`: any of a list, all of the keys; or the short form
     /// `{"agent_ids": […], "conversation_ids": […], "labels": […]}`, where null and empty lists are no constraint.
     ///

@@ -40,7 +40,7 @@ pub struct Routes<K> {
     by_name: HashMap<Box<str>, Indexes>,
     by_prefix: HashMap<Box<str>, Indexes>,
     everything: Indexes,
-    /// One list for each of [`OPERATOR_EVENTS`], which no `*` reaches.
+    /// One list for each of [`OPERATOR_EVENTS`], which `*` does not reach.
     operator: [Indexes; OPERATOR_EVENTS.len()],
 }
 

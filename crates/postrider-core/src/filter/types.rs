@@ -8,8 +8,8 @@ use postrider_event::EventType;
 use super::{FilterError, MAX_VALUES};
 use crate::input::shown;
 
-/// The events that Postrider publishes about its own work, sorted. They reach only endpoints that name them exactly: no
-/// pattern with a `*` matches one.
+/// The events that Postrider publishes about its own work, sorted. They reach only endpoints that name them, exactly or by
+/// `endpoint.*` and `delivery.*`, never those that ask for `*`.
 pub const OPERATOR_EVENTS: [&str; 8] = [
     "delivery.exhausted",
     "endpoint.created",
@@ -31,9 +31,9 @@ pub fn is_operator_event(event_type: &str) -> bool {
 pub(super) struct TypeSet {
     /// `*`: everything but operator events.
     pub(super) any: bool,
-    /// Exact names, sorted, none of them under one of `prefixes` but operator events, which those do not match.
+    /// Exact names, sorted, none of them under one of `prefixes`.
     pub(super) exact: Box<[Box<str>]>,
-    /// `email.*` as `email.`, sorted, none of them under another. Everything that begins so, but operator events.
+    /// `email.*` as `email.`, sorted, none of them under another.
     pub(super) prefixes: Box<[Box<str>]>,
 }
 
@@ -73,19 +73,14 @@ impl TypeSet {
         prefixes.dedup_by(|later, earlier| later.starts_with(&**earlier));
         exact.sort_unstable();
         exact.dedup();
-        exact.retain(|name| {
-            is_operator_event(name) || !prefixes.iter().any(|prefix| name.starts_with(&**prefix))
-        });
+        exact.retain(|name| !prefixes.iter().any(|prefix| name.starts_with(&**prefix)));
         Ok(Self { any, exact: exact.into(), prefixes: prefixes.into() })
     }
 
     pub(super) fn matches(&self, event_type: &str) -> bool {
-        self.exact.binary_search_by(|name| (**name).cmp(event_type)).is_ok()
-            || !is_operator_event(event_type) && self.matches_pattern(event_type)
-    }
-
-    fn matches_pattern(&self, event_type: &str) -> bool {
-        self.any || self.prefixes.iter().any(|prefix| event_type.starts_with(&**prefix))
+        self.any && !is_operator_event(event_type)
+            || self.exact.binary_search_by(|name| (**name).cmp(event_type)).is_ok()
+            || self.prefixes.iter().any(|prefix| event_type.starts_with(&**prefix))
     }
 }
 

@@ -93,9 +93,8 @@ fn event() -> impl Strategy<Value = Event> {
 
 fn reference(patterns: &[String], filter: &Value, event: &Event) -> bool {
     let type_matches = patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
-        Some(prefix) => {
-            event.event_type.starts_with(prefix) && !is_operator_event(&event.event_type)
-        }
+        Some("") => !is_operator_event(&event.event_type),
+        Some(prefix) => event.event_type.starts_with(prefix),
         None => *pattern == event.event_type,
     });
     let attributes_match = filter["attributes"].as_object().is_none_or(|wanted| {

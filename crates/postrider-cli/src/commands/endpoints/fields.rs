@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use postrider_core::batch::{BatchPolicy, Encoding};
-use postrider_core::filter::{OPERATOR_EVENTS, Subscription, is_operator_event};
+use postrider_core::filter::{Subscription, is_operator_event};
 use postrider_core::headers::CustomHeaders;
 use postrider_core::input::InputError;
 use postrider_core::ordering::{OnFailure, Ordering};
@@ -26,7 +26,7 @@ const MAX_METADATA: usize = 16 * 1024;
 /// Options that `add` and `update` share.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Fields {
-    /// Event types it wants: exact names, email.* or *; operator events by their exact names only
+    /// Event types it wants: exact names, email.* or *; operator events by name or by endpoint.*, not by *
     #[arg(long, value_name = "TYPES", value_delimiter = ',')]
     pub types: Option<Vec<String>>,
     /// Filter on attributes, labels and data: an event pattern as JSON, @FILE or - for standard input
@@ -121,26 +121,11 @@ pub(crate) fn check_subscription(types: &[String], filter: Option<&Value>) -> Re
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))
 }
 
-/// What is accepted and may still be a mistake: types that nobody declared, since a typing error looks the same, and patterns
-/// by which somebody may have wanted operator events.
+/// What is accepted and may still be a mistake: types that nobody declared, since a typing error looks the same.
 pub(crate) fn doubts(types: &[String]) -> Vec<String> {
-    let mut doubts: Vec<String> = undeclared(types)
+    undeclared(types)
         .map(|name| format!("event type {name} is not declared; check its spelling"))
-        .collect();
-    for pattern in types {
-        let Some(prefix) = pattern.strip_suffix('*').filter(|prefix| !prefix.is_empty()) else {
-            continue;
-        };
-        let meant: Vec<&str> =
-            OPERATOR_EVENTS.into_iter().filter(|name| name.starts_with(prefix)).collect();
-        if !meant.is_empty() {
-            doubts.push(format!(
-                "{pattern} matches no operator event; those come to who names them: {}",
-                meant.join(", ")
-            ));
-        }
-    }
-    doubts
+        .collect()
 }
 
 /// The types that nobody declared.
