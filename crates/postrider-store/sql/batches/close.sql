@@ -1,5 +1,6 @@
--- Closes members of a batch that came to their end, if their lease still holds. As deliveries/close, and the closed row says which
--- batch it was. Index: webhook_deliveries_open_pkey; closed routes by id. Rows are given, and so locked, in id order.
+-- Closes members of a batch that came to their end, if their lease still holds. As deliveries/close, but what is closed already, which must
+-- never happen, is passed over here and keeps its row: a batch is not written in parts.
+-- Index: webhook_deliveries_open_pkey; closed routes by id. Rows are given, and so locked, in id order.
 -- $1 ids, $2 lease numbers, $3 attempts, $4 HTTP statuses, $5 durations in ms, $6 statuses, $7 reasons, $8 error classes, $9 lease owner.
 WITH input AS MATERIALIZED (
     SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS i (id, lease_no, attempts, last_status, last_duration_ms, status, reason, last_error)
@@ -15,5 +16,4 @@ INSERT INTO postrider.webhook_deliveries_closed
 SELECT g.id, g.endpoint_id, g.event_seq, g.event_created_at, clock_timestamp(), g.lease_owner, g.lease_no, g.last_duration_ms, g.attempts, g.replay,
        g.last_status, false, g.status, g.tenant_id, g.reason, g.last_error, g.order_key, g.batch_id
 FROM gone g
--- Closed already, which must never happen: what was closed first is kept.
 ON CONFLICT (id, open) DO NOTHING
