@@ -132,7 +132,8 @@ fn verdict_on(error: &(dyn Error + 'static)) -> Option<ErrorClass> {
     }
     // `source()` of an `io::Error` skips the error that it wraps, so look inside.
     let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
-    if inner.is::<AnswerTooLong>() {
+    // What ends an HTTP/2 connection is told to those it carried as a text.
+    if inner.is::<AnswerTooLong>() || inner.to_string() == AnswerTooLong.to_string() {
         Some(ErrorClass::ResponseTooLarge)
     } else {
         inner.downcast_ref().map(class_of_tls)

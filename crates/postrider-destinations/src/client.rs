@@ -25,6 +25,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::classify::{class_of, rule_of};
 use crate::connector::{Connector, Ways};
 use crate::dns::{Dns, Resolver};
+use crate::echo::Secrets;
 use crate::identity::EndpointTls;
 use crate::proxy::EgressProxy;
 use crate::request::{Capture, OutgoingRequest};
@@ -156,6 +157,13 @@ impl Client {
         let started = Instant::now();
         let mut deadline = pin!(sleep_until(started + timeout));
         let capture = request.capture;
+        let secrets = match capture {
+            // It is for us, and kept nowhere.
+            Capture::Ours => Secrets::default(),
+            Capture::Failures | Capture::Everything => Secrets::of(&request.headers),
+            // Who says what became of each event names events, by ids that are in the body.
+            Capture::Outcomes => Secrets::of(&request.headers).not_in(&request.body),
+        };
 
         let http = self.http_for(request.rules.as_deref(), request.tls.as_deref());
         let Some(http) = http else { return Answer::failed(ErrorClass::Internal, Duration::ZERO) };
@@ -179,9 +187,12 @@ impl Client {
 
         let (head, body) = response.into_parts();
         let keep = !head.status.is_success() || capture != Capture::Failures;
-        let headers =
+        let mut headers =
             if keep { keep_headers(&head.headers) } else { keep_instruction(&head.headers) };
-        let body = read_body(body, deadline, if keep { capture.limit() } else { 0 }).await;
+        let mut body = read_body(body, deadline, if keep { capture.limit() } else { 0 }).await;
+        if keep {
+            secrets.redact(&mut headers, &mut body.kept);
+        }
         Answer {
             status: Some(head.status.as_u16()),
             error: (!head.status.is_success()).then_some(ErrorClass::HttpStatus),

@@ -9,6 +9,8 @@ mod classify;
 mod client;
 mod connector;
 mod dns;
+mod echo;
+mod frames;
 mod identity;
 mod oauth;
 mod origin;

@@ -13,6 +13,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use postrider_core::address::TenantRules;
 use postrider_core::answer::Answer;
 use postrider_core::auth::{ClientAuth, OAuth2, bearer};
+use postrider_core::health::{TOKEN_PAUSE, TOKEN_PAUSED};
 use postrider_core::status::ErrorClass;
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -28,8 +29,8 @@ const UNTOLD: Duration = Duration::from_secs(300);
 const LONGEST: Duration = Duration::from_secs(86_400);
 /// So long before its end a token is renewed, and never later than at four fifths of its life.
 const MARGIN: Duration = Duration::from_secs(30);
-/// A token server that failed is left in peace so long.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// A token server that failed is left in peace so long, and longer while the token from before is good.
+const AFTER_FAILURE: Duration = TOKEN_PAUSE;
 /// Said of an attempt that failed before it reached its endpoint.
 const DETAIL: &str = "oauth_token";
 
@@ -41,19 +42,18 @@ pub struct TokenSource {
     state: Mutex<State>,
 }
 
+/// The last token stays in use until its end, however its renewal goes.
 #[derive(Default)]
-enum State {
-    #[default]
-    None,
-    Token {
-        header: HeaderValue,
-        renew_at: Instant,
-    },
-    Failed {
-        class: ErrorClass,
-        detail: Option<&'static str>,
-        again_at: Instant,
-    },
+struct State {
+    token: Option<Token>,
+    /// The class of the last failure, if nothing else came since, and when the server may be asked again.
+    failed: Option<(ErrorClass, Instant)>,
+}
+
+struct Token {
+    header: HeaderValue,
+    renew_at: Instant,
+    ends_at: Instant,
 }
 
 /// Why no token was got.
@@ -133,7 +133,8 @@ impl TokenSource {
         }
     }
 
-    /// The token in use, or a new one where it has ended or is the one that was refused.
+    /// The token in use, or a new one where it is near its end or is the one that was refused. While the token is good, a server that
+    /// gives no new one fails nobody: it may take a quarter of the attempt's time, and is asked less and less soon again.
     async fn token(
         &self,
         client: &Client,
@@ -141,30 +142,43 @@ impl TokenSource {
         timeout: Duration,
     ) -> Result<HeaderValue, Failure> {
         let mut state = self.state.lock().await;
-        match &*state {
-            State::Token { header, renew_at }
-                if Instant::now() < *renew_at && refused != Some(header) =>
-            {
-                return Ok(header.clone());
-            }
-            State::Failed { class, detail, again_at } if Instant::now() < *again_at => {
-                return Err((*class, *detail));
-            }
-            _ => {}
+        let began = Instant::now();
+        let good = state.good(refused);
+        if let Some(token) = good.filter(|token| began < token.renew_at) {
+            return Ok(token.header.clone());
         }
-        let answer = client.send(self.request.clone(), timeout).await;
+        if let Some((class, again_at)) = state.failed
+            && began < again_at
+        {
+            let paused = Err((class, Some(TOKEN_PAUSED)));
+            return good.map_or(paused, |token| Ok(token.header.clone()));
+        }
+        let time = if good.is_some() { timeout / 4 } else { timeout };
+        let answer = client.send(self.request.clone(), time).await;
+        let now = Instant::now();
         match read(&answer) {
             Ok((header, life)) => {
-                let renew_at =
-                    Instant::now() + life.saturating_sub(MARGIN).max(life / 5).min(life / 5 * 4);
-                *state = State::Token { header: header.clone(), renew_at };
+                let renew_at = began + life.saturating_sub(MARGIN).max(life / 5).min(life / 5 * 4);
+                let token = Token { header: header.clone(), renew_at, ends_at: began + life };
+                *state = State { token: Some(token), failed: None };
                 Ok(header)
             }
             Err((class, detail)) => {
-                *state = State::Failed { class, detail, again_at: Instant::now() + AFTER_FAILURE };
-                Err((class, detail))
+                let good = state.good(refused);
+                let left = good.map_or(Duration::ZERO, |token| token.ends_at - now);
+                let header = good.map(|token| token.header.clone());
+                state.failed = Some((class, now + AFTER_FAILURE.max(left / 5)));
+                header.ok_or((class, detail))
             }
         }
+    }
+}
+
+impl State {
+    /// The token, if it has not ended and is not the one that was refused.
+    fn good(&self, refused: Option<&HeaderValue>) -> Option<&Token> {
+        let token = self.token.as_ref()?;
+        (Instant::now() < token.ends_at && refused != Some(&token.header)).then_some(token)
     }
 }
 
@@ -213,7 +227,7 @@ fn form(fields: &[(&str, &str)]) -> String {
 }
 
 /// `application/x-www-form-urlencoded`, with `%20` for a blank, which every reader takes.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     use fmt::Write as _;
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -255,7 +255,10 @@ fn signed(
     if let Some(authorization) = &target.authorization {
         headers.insert(AUTHORIZATION, authorization.clone());
     }
-    headers.extend(signer.profile_headers(what.timestamp, &body));
+    // A map extended by another appends.
+    for (name, value) in signer.profile_headers(what.timestamp, &body) {
+        headers.insert(name, value);
+    }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(what.content_type));
     headers.insert(WEBHOOK_ID.clone(), id);
     headers.insert(WEBHOOK_TIMESTAMP.clone(), HeaderValue::from(what.timestamp));

@@ -1,7 +1,7 @@
 //! The byte stream of one connection to a receiver, plain or TLS.
 //!
 //! Reads from and writes to the socket that [`crate::connector`] opened; hyper is its only user. Counts what arrives
-//! between two writes, so that no receiver can feed us for ever without ending its answer.
+//! between two writes, or over HTTP/2 for its requests, so that no receiver can feed us for ever without ending its answer.
 
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use crate::classify::AnswerTooLong;
+use crate::frames;
 
 /// What an HTTP/1 receiver may send for one request: 64 KiB of head, 64 KiB of drained body, and as much again for
 /// interim answers and for what hyper reads ahead. Endless `100 Continue` ends here, before it has cost a core for
@@ -28,9 +29,15 @@ pub(crate) struct Peer(pub(crate) Option<IpAddr>);
 pub(crate) struct Stream {
     transport: Transport,
     peer: Peer,
-    /// Bytes that may still arrive before we write again. `None` on HTTP/2, where one connection carries many answers
-    /// at once and flow control bounds each.
-    allowance: Option<usize>,
+    allowance: Allowance,
+}
+
+/// What may still arrive.
+enum Allowance {
+    /// So many bytes before we write again.
+    Http1(usize),
+    /// One connection carries many answers at once. Flow control bounds each one's body, and this everything else.
+    Http2(Box<frames::Allowance>),
 }
 
 enum Transport {
@@ -41,20 +48,27 @@ enum Transport {
 impl Stream {
     pub(crate) fn plain(tcp: TcpStream, peer: Option<IpAddr>) -> Self {
         let transport = Transport::Plain(tcp);
-        Stream { transport, peer: Peer(peer), allowance: Some(MAX_ANSWER_BYTES) }
+        Stream { transport, peer: Peer(peer), allowance: Allowance::Http1(MAX_ANSWER_BYTES) }
     }
 
     pub(crate) fn tls(tls: TlsStream<TcpStream>, peer: Option<IpAddr>) -> Self {
         let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
         let transport = Transport::Tls(Box::new(tls));
-        Stream { transport, peer: Peer(peer), allowance: (!h2).then_some(MAX_ANSWER_BYTES) }
+        let allowance = match h2 {
+            true => Allowance::Http2(Box::new(frames::Allowance::new())),
+            false => Allowance::Http1(MAX_ANSWER_BYTES),
+        };
+        Stream { transport, peer: Peer(peer), allowance }
     }
 }
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
         let connected = Connected::new().extra(self.peer);
-        if self.allowance.is_some() { connected } else { connected.negotiated_h2() }
+        match &self.allowance {
+            Allowance::Http1(_) => connected,
+            Allowance::Http2(_) => connected.negotiated_h2(),
+        }
     }
 }
 
@@ -64,7 +78,11 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.allowance == Some(0) {
+        let spent = match &self.allowance {
+            Allowance::Http1(left) => *left == 0,
+            Allowance::Http2(allowance) => allowance.is_spent(),
+        };
+        if spent {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, AnswerTooLong)));
         }
         let before = buf.filled().len();
@@ -72,9 +90,10 @@ impl AsyncRead for Stream {
             Transport::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
             Transport::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
         })?;
-        let arrived = buf.filled().len() - before;
-        if let Some(allowance) = &mut self.allowance {
-            *allowance = allowance.saturating_sub(arrived);
+        let arrived = &buf.filled()[before..];
+        match &mut self.allowance {
+            Allowance::Http1(left) => *left = left.saturating_sub(arrived.len()),
+            Allowance::Http2(allowance) => allowance.arrived(arrived),
         }
         Poll::Ready(Ok(()))
     }
@@ -87,10 +106,12 @@ impl AsyncWrite for Stream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.expect_answer();
-        match &mut self.transport {
+        let written = ready!(match &mut self.transport {
             Transport::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
             Transport::Tls(tls) => Pin::new(tls).poll_write(cx, buf),
-        }
+        })?;
+        self.left(&[IoSlice::new(buf)], written);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -99,10 +120,12 @@ impl AsyncWrite for Stream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.expect_answer();
-        match &mut self.transport {
+        let written = ready!(match &mut self.transport {
             Transport::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
             Transport::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, bufs),
-        }
+        })?;
+        self.left(bufs, written);
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -128,11 +151,21 @@ impl AsyncWrite for Stream {
 }
 
 impl Stream {
-    /// Request bytes are about to leave, so a new answer may arrive. A write that makes no progress (a receiver that
+    /// Request bytes of HTTP/1 are about to leave, so a new answer may arrive. A write that makes no progress (a receiver that
     /// never reads) refills the allowance as well; then nothing but the deadline counts.
     fn expect_answer(&mut self) {
-        if let Some(allowance) = &mut self.allowance {
-            *allowance = MAX_ANSWER_BYTES;
+        if let Allowance::Http1(left) = &mut self.allowance {
+            *left = MAX_ANSWER_BYTES;
+        }
+    }
+
+    /// So many of these bytes have left: over HTTP/2 a new answer may arrive for each request among them.
+    fn left(&mut self, bufs: &[IoSlice<'_>], mut written: usize) {
+        let Allowance::Http2(allowance) = &mut self.allowance else { return };
+        for buf in bufs {
+            let part = written.min(buf.len());
+            allowance.left(&buf[..part]);
+            written -= part;
         }
     }
 }

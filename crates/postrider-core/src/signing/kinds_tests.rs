@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::headers::CustomHeaders;
 
 const VECTOR: &str = include_str!("../../tests/e2a-signing-vector.json");
 
@@ -72,6 +73,7 @@ fn profiles_are_refused_with_their_codes() {
         ("", "signing.profile"),
         ("Stripe", "signing.profile"),
         ("hmac-hex", "signing.header"),
+        ("shared-secret=Authorization", "signing.header"),
         ("stripe=", "header.name"),
         ("stripe=webhook-signature", "header.reserved"),
         ("github=Host", "header.reserved"),
@@ -174,4 +176,12 @@ fn no_debug_text_shows_a_secret() {
     );
     let error = SigningSecret::parse(SecretKind::Opaque, "canary").unwrap_err();
     assert!(!error.to_string().contains("canary"));
+}
+
+#[test]
+fn a_profile_and_an_own_header_are_not_one() {
+    let own = CustomHeaders::parse(&[("X-Token", "t")]).unwrap();
+    let refused = Profile::check_apart(&profiles(&["github", "shared-secret=x-token"]), &own);
+    assert_eq!(refused.unwrap_err().code, "signing.duplicate");
+    assert!(Profile::check_apart(&profiles(&["github"]), &own).is_ok());
 }

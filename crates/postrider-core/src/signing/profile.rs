@@ -6,12 +6,13 @@
 use std::fmt::Write as _;
 
 use hmac::{Hmac, KeyInit, Mac};
+use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::{MacWriter, SigningSecret};
-use crate::headers::own_name;
+use crate::headers::{CustomHeaders, own_name};
 use crate::input::InputError;
 
 /// The most profiles of an endpoint.
@@ -64,9 +65,29 @@ impl ProfileKind {
 impl Profile {
     /// Reads `NAME` or `NAME=HEADER`. Codes: `signing.profile`, `signing.header`, and those of a header's name.
     pub fn parse(text: &str) -> Result<Self, InputError> {
-        match text.split_once('=') {
+        let profile = match text.split_once('=') {
             Some((name, header)) => Self::new(name, Some(header)),
             None => Self::new(text, None),
+        }?;
+        if profile.header == AUTHORIZATION {
+            let detail = "must not be authorization, which is the login's";
+            return Err(InputError::new("signing", "signing.header", detail));
+        }
+        Ok(profile)
+    }
+
+    /// Refuses profiles that write a header which the endpoint has of its own. Code: `signing.duplicate`.
+    pub fn check_apart(profiles: &[Self], headers: &CustomHeaders) -> Result<(), InputError> {
+        let own = |profile: &&Self| headers.iter().any(|(name, _)| *name == profile.header);
+        match profiles.iter().find(own) {
+            Some(profile) => {
+                let detail = format!(
+                    "a profile writes the header {}, which is given as a header too",
+                    profile.header
+                );
+                Err(InputError::new("signing", "signing.duplicate", detail))
+            }
+            None => Ok(()),
         }
     }
 

@@ -1,5 +1,5 @@
 use postrider_core::address::AddressPolicy;
-use postrider_core::signing::Secret;
+use postrider_core::signing::{Profile, Secret, SecretKind, SigningSecret};
 use postrider_core::url::UrlPolicy;
 
 use super::*;
@@ -55,6 +55,20 @@ fn a_trace_that_is_no_header_is_left_out_and_an_id_that_is_none_is_refused() {
     assert!(!request.headers.contains_key("traceparent"));
     let refused = webhook_request(&target, &signer, webhook("evt_1\r\nx: y", None));
     assert_eq!(refused.map(|_| ()), Err(ErrorClass::Internal));
+}
+
+#[test]
+fn a_profiles_header_replaces_an_own_one_of_that_name() {
+    let secret =
+        SigningSecret::parse(SecretKind::Standard, "whsec_bm90IGEgcmVhbCBzZWNyZXQgYXQgYWxs")
+            .unwrap();
+    let profiles = [Profile::parse("shared-secret=X-Token").unwrap()];
+    let signer = Signer::with_profiles(&[secret], &profiles);
+    let target = target("https://h.test/", &[("x-token", "old"), ("x-other", "kept")]);
+    let request = webhook_request(&target, &signer, webhook("evt_1", None)).unwrap();
+    let sent: Vec<_> = request.headers.get_all("x-token").iter().collect();
+    assert_eq!(sent, ["whsec_bm90IGEgcmVhbCBzZWNyZXQgYXQgYWxs"]);
+    assert_eq!(text(&request, "x-other"), "kept");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod deadlines;
 mod guard;
 mod http2;
+mod http2_floods;
 mod identity;
 mod names;
 mod proxy;
