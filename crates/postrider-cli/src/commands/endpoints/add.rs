@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use postrider_core::headers::CustomHeaders;
 use postrider_core::ids::EndpointId;
-use postrider_core::signing::SecretKind;
+use postrider_core::signing::{Profile, SecretKind};
 use postrider_event::DEFAULT_TENANT;
 use postrider_store::admin::endpoints::{self, NewEndpoint, Order};
 use serde_json::json;
@@ -51,6 +51,7 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
     let (secret, brought) = request::secret(args.secret_kind, args.secret_file.as_deref())?;
     let settings = args.request.settings(&egress)?;
     request::check_signed(&[secret.kind()], settings.signing.as_deref().unwrap_or_default())?;
+    Profile::check_apart(settings.signing.as_deref().unwrap_or_default(), &headers)?;
     let metadata = args.fields.metadata()?.unwrap_or_else(|| json!({}));
     let schedule = args.fields.retry_schedule()?.flatten();
     let order = args.fields.order(Order::default())?;

@@ -65,12 +65,27 @@ enum Behaviour {
     Greet(&'static [u8]),
     /// Shows a certificate.
     Tls(TlsAcceptor),
+    /// Over HTTP/2, says this after the request, then the second again and again.
+    Flood2(TlsAcceptor, Vec<u8>, Vec<u8>),
 }
 
 const MIB: usize = 1 << 20;
 const ENDLESS: usize = usize::MAX;
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const NO_COMMON_VERSION: &[u8] = b"\x15\x03\x01\x00\x02\x02\x46";
+
+/// Kinds of HTTP/2 frames, and the flag of a head that ends.
+const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const CONTINUATION: u8 = 9;
+const END_HEADERS: u8 = 4;
+
+/// A frame of HTTP/2, shorter than 256 bytes.
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap_or(u8::MAX);
+    [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
+}
 
 fn failed(class: &'static str) -> Expected {
     Expected { class: Some(class), ..Expected::default() }
@@ -154,7 +169,9 @@ fn plain() -> Vec<(&'static str, Behaviour, Expected)> {
 
 /// Those with it.
 fn tls(believed: &Authority) -> anyhow::Result<Vec<(&'static str, Behaviour, Expected)>> {
-    use Behaviour::{Greet, Silent, Tls};
+    use Behaviour::{Flood2, Greet, Silent, Tls};
+    let http2 = || believed.http2("localhost");
+    let (ok, head) = (b"\x88", [b"\x00\x01x\x7f\x01".as_slice(), &[b'y'; 128]].concat());
     let unknown = Authority::new("an authority that nobody knows")?;
     Ok(vec![
         ("tls-expired", Tls(believed.acceptor("localhost", true)?), failed("tls_expired")),
@@ -172,6 +189,26 @@ fn tls(believed: &Authority) -> anyhow::Result<Vec<(&'static str, Behaviour, Exp
         ("tls-version", Greet(NO_COMMON_VERSION), failed("tls_version")),
         ("tls-garbage", Greet(b"HTTP/1.1 400 Bad Request\r\n\r\n"), failed("tls_invalid")),
         ("tls-silence", Silent, timed_out()),
+        (
+            "http2-endless-103",
+            Flood2(http2()?, Vec::new(), frame(HEADERS, END_HEADERS, 1, b"\x08\x03103")),
+            failed("response_too_large"),
+        ),
+        (
+            "http2-pings",
+            Flood2(http2()?, Vec::new(), frame(PING, 0, 0, &[7; 8])),
+            failed("response_too_large"),
+        ),
+        (
+            "http2-settings",
+            Flood2(http2()?, Vec::new(), frame(SETTINGS, 0, 0, b"")),
+            failed("response_too_large"),
+        ),
+        (
+            "http2-header-flood",
+            Flood2(http2()?, frame(HEADERS, 0, 1, ok), frame(CONTINUATION, 0, 1, &head)),
+            failed("reset"),
+        ),
     ])
 }
 
@@ -221,6 +258,9 @@ async fn meet(mut socket: TcpStream, behaviour: Arc<Behaviour>) {
             Ok(mut tls) => tls.write_all(OK).await,
             Err(error) => Err(error),
         },
+        Behaviour::Flood2(acceptor, first, again) => {
+            flood_http2(acceptor, socket, first, again).await
+        }
         Behaviour::Say(bytes) => match request(&mut socket).await {
             Ok(()) => socket.write_all(bytes).await,
             Err(error) => Err(error),
@@ -289,6 +329,35 @@ async fn flood(
         sent += block.len();
     }
     linger(socket).await
+}
+
+/// Reads on meanwhile, so that nobody waits for us.
+async fn flood_http2(
+    acceptor: &TlsAcceptor,
+    socket: TcpStream,
+    first: &[u8],
+    again: &[u8],
+) -> std::io::Result<()> {
+    let (mut requests, mut answer) = tokio::io::split(acceptor.accept(socket).await?);
+    answer.write_all(&frame(SETTINGS, 0, 0, b"")).await?;
+    // The preface and the settings, and then the request.
+    let mut bytes = vec![0; 4096];
+    while requests.read(&mut bytes).await? < 100 {}
+    let reading = async {
+        while requests.read(&mut bytes).await? > 0 {}
+        Ok(())
+    };
+    let block = again.repeat(16 * 1024 / again.len());
+    let writing = async {
+        answer.write_all(first).await?;
+        loop {
+            answer.write_all(&block).await?;
+        }
+    };
+    tokio::select! {
+        ended = reading => ended,
+        ended = writing => ended,
+    }
 }
 
 async fn drip(
