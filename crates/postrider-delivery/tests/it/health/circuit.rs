@@ -346,7 +346,8 @@ async fn a_row_that_somebody_holds_keeps_no_other_endpoints_health() {
     stage.becomes(&disabled, 1).await;
     stage.becomes(OPENED, 2).await;
     // Each failure counts, and counts once.
-    let counted = "SELECT count(*) FROM postrider.webhook_endpoint_health h WHERE h.consecutive_failures =
+    let counted =
+        "SELECT count(*) FROM postrider.webhook_endpoint_health h WHERE h.consecutive_failures =
         (SELECT count(*) FROM postrider.webhook_attempts a WHERE a.endpoint_id = h.endpoint_id)";
     stage.becomes(counted, 2).await;
     worker.stop().await;
