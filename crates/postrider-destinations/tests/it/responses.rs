@@ -232,3 +232,27 @@ async fn the_request_is_a_post_with_host_agent_length_and_nothing_unasked() {
     assert_eq!(lines, ["content-length: 13", host.as_str(), agent.as_str()]);
     assert_eq!(body, "{\"body\":true}");
 }
+
+/// A receiver that shows the request it got, as debugging endpoints do.
+#[tokio::test]
+async fn what_a_receiver_echoes_of_our_secrets_is_not_kept() {
+    let sink = Sink::start(|mut conversation| async move {
+        while let Some(seen) = conversation.request().await {
+            let head = format!("HTTP/1.1 500 No\r\ncontent-length: {}\r\nx-seen: ", seen.len());
+            let key =
+                seen.lines().find_map(|line| line.strip_prefix("x-key: ")).unwrap_or_default();
+            conversation.say(format!("{head}{key}\r\n\r\n{seen}").as_bytes()).await;
+        }
+    })
+    .await;
+    let client = Client::new(loopback()).unwrap();
+    let mut request = request(&sink.url(), "{}");
+    let mut key = http::HeaderValue::from_static("a-canary-of-ours");
+    key.set_sensitive(true);
+    request.headers.insert("x-key", key);
+    let answer = client.send(request, ATTEMPT).await;
+    assert!(sink.requests()[0].contains("x-key: a-canary-of-ours\r\n"));
+    let body = String::from_utf8(answer.body.clone()).unwrap();
+    assert!(body.contains("x-key: [redacted]\r\n") && !body.contains("canary"), "{body}");
+    assert_eq!(answer.header("x-seen"), Some(&b"[redacted]"[..]));
+}
