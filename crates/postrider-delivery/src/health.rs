@@ -456,7 +456,11 @@ pub(crate) async fn look(inner: &Arc<Inner>) -> Result<(), StoreError> {
 /// been learned since, it is asked for again.
 fn apply(inner: &Arc<Inner>, row: &HealthRow, asked: u64, now: Timestamp) {
     let lane = inner.lane(row.endpoint);
-    let flow = flow(row, inner.owner, now);
+    let flow = match flow(row, inner.owner, now) {
+        // What this worker has seen since may have shut it: a record that counts only a part of that opens nothing.
+        Flow::On if inner.reports.is_waiting(row.endpoint) => Flow::AsBefore,
+        flow => flow,
+    };
     match lane.learn(asked, inner.reports.now(), !row.health.is_clean(), flow) {
         Some(Flow::From(until)) => {
             inner.let_go(&lane);
