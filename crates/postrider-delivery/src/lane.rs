@@ -394,6 +394,12 @@ impl Lane {
         self.state().target.as_ref().map_or(unknown, |target| target.whose)
     }
 
+    /// Whether its endpoint or its tenant is limited to so many requests a second, or may be.
+    pub(crate) fn is_paced(&self) -> bool {
+        let state = self.state();
+        state.limit.is_some() || state.target.as_ref().is_some_and(|target| target.share.is_some())
+    }
+
     pub(crate) fn limit(&self) -> Option<Arc<Limit>> {
         self.state().limit.clone()
     }
@@ -415,6 +421,14 @@ impl Lane {
     /// The tenant and version of the endpoint in use.
     pub(crate) fn version(&self) -> Option<(String, i64)> {
         self.state().target.as_ref().map(|target| (target.tenant.clone(), target.version))
+    }
+
+    /// Takes what is more than the lane should hold, the last ones first.
+    pub(crate) fn take_surplus(&self, depth: Depth) -> Vec<LeasedDelivery> {
+        let mut state = self.state();
+        let keep = state.depth(depth).saturating_sub(state.retries.len());
+        let keep = keep.min(state.first.len());
+        state.first.split_off(keep).into()
     }
 
     /// Empties the queue.

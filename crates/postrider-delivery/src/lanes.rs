@@ -30,6 +30,8 @@ use crate::shares::{Limits, Rate, Shares};
 use crate::slots::Slots;
 use crate::target::TargetPolicy;
 
+/// What recording an outcome may take; an attempt starts only while its lease covers the attempt and this.
+pub(crate) const RECORD_MARGIN: Duration = Duration::from_secs(5);
 /// The row's lease ends a little after ours, which is counted from before the statement was sent.
 const AFTER_LEASE: Duration = Duration::from_secs(1);
 
@@ -159,7 +161,8 @@ impl Inner {
         let bytes_left = self.byte_budget.saturating_sub(self.bytes.load(Ordering::Relaxed));
         let most = self.rate.as_ref().and_then(|rate| {
             let lanes = lock(&self.lanes).len();
-            rate.depth(lanes, self.lease)
+            // Short enough for any endpoint's time-out, of which each lane knows only its own.
+            rate.depth(lanes, self.lease / 3)
         });
         let most = most.unwrap_or(usize::MAX);
         Depth { floor: self.floor, lease: self.lease, most, bytes_left }

@@ -77,7 +77,13 @@ pub(crate) async fn run(
             Some(_) => None,
             None => match lane.begin_pull(inner.depth()) {
                 Some(wanted) => Some(wanted),
-                None => continue,
+                None => {
+                    if lane.is_paced() {
+                        // Its slots hold all that may wait for its rate; what they take next frees no queue that would ask again.
+                        inner.due.at(endpoint, Instant::now() + SOON);
+                    }
+                    continue;
+                }
             },
         };
         if stop.soft_requested() {

@@ -73,9 +73,9 @@ impl Share {
         usize::try_from(self.in_flight.room().all).unwrap_or(usize::MAX)
     }
 
-    /// How many deliveries may wait in each of so many lanes, if the rate is limited.
-    pub(crate) fn depth(&self, lanes: usize, lease: Duration) -> Option<usize> {
-        self.rate.depth(lanes, lease)
+    /// How many deliveries may wait in each of so many lanes, if the rate is limited and they have to start in that time.
+    pub(crate) fn depth(&self, lanes: usize, startable: Duration) -> Option<usize> {
+        self.rate.depth(lanes, startable)
     }
 }
 
@@ -89,10 +89,10 @@ impl Rate {
         }
     }
 
-    /// How many deliveries may wait in each of so many lanes: together no more than can be started within half a lease.
-    pub(crate) fn depth(&self, lanes: usize, lease: Duration) -> Option<usize> {
+    /// How many deliveries may wait in each of so many lanes: together no more than can be started in that time.
+    pub(crate) fn depth(&self, lanes: usize, startable: Duration) -> Option<usize> {
         let rate = lock(&self.0).as_ref()?.part().rate();
-        Some((whole(rate * lease.as_secs_f64() / 2.0) / lanes.max(1)).max(1))
+        Some((whole(rate * startable.as_secs_f64()) / lanes.max(1)).max(1))
     }
 
     /// Waits for the right to make one request; whether it had to.
@@ -147,7 +147,7 @@ mod tests {
         let again = shares.of("acme", limits(12), 3).expect("it has limits");
         assert!(Arc::ptr_eq(&share, &again), "one share a tenant");
         assert_eq!(share.slots(), 4);
-        assert_eq!(share.depth(10, Duration::from_secs(60)), Some(100));
+        assert_eq!(share.depth(10, Duration::from_secs(30)), Some(100));
         shares.of("acme", limits(2), 3).expect("it has limits");
         assert_eq!((share.slots(), share.in_flight.room().retries), (1, 1));
         assert!(!Arc::ptr_eq(&share, &shares.of("globex", limits(2), 3).expect("it has limits")));

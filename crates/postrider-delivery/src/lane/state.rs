@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use postrider_store::deliveries::LeasedDelivery;
 
+use crate::lanes::RECORD_MARGIN;
 use crate::limit::Limit;
 use crate::pace::{Speed, whole};
 use crate::slots::Slots;
@@ -17,12 +18,20 @@ const BYTES_PART: usize = 64;
 /// What an envelope is taken for before any was seen.
 const UNKNOWN_ENVELOPE: f64 = (64 << 10) as f64;
 
+/// What an attempt may take before its endpoint was looked up.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// A lane whose attempts are under way for so long without an answer is not fast, whatever it was before: its endpoint may have
 /// begun to hang. Besides, twice as long as an attempt takes on average.
 const STUCK_AFTER: Duration = Duration::from_millis(100);
 
 /// Until then it may only have paused, and keeps what it may hold; after that the time without an answer is what an attempt takes.
 const HANGS_AFTER: Duration = Duration::from_millis(500);
+
+/// How long after it was leased a delivery may be started, less a fifth: the whole attempt and its recording have to fit in.
+fn startable(lease: Duration, timeout: Duration) -> Duration {
+    lease.saturating_sub(timeout + RECORD_MARGIN).mul_f64(0.8)
+}
 
 /// Which kind of slot an attempt runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,23 +172,27 @@ impl State {
     }
 
     pub(super) fn depth(&self, depth: Depth) -> usize {
+        let timeout = self.target.as_ref().map_or(LONGEST_TIMEOUT, |target| target.timeout);
+        let startable = startable(depth.lease, timeout);
         let share = self.target.as_ref().and_then(|target| target.share.as_ref());
-        let most = match share {
-            None => self.speed().depth(self.slots, depth.floor, depth.lease),
+        let (most, shared) = match share {
+            None => (self.speed().depth(self.slots, depth.floor, depth.lease), None),
             Some(share) => {
                 // The tenant's lanes have what it is limited to together: each is counted by the target that it keeps.
                 let lanes = Arc::strong_count(share);
                 let slots = share.slots().div_ceil(lanes).min(self.slots);
                 let most = self.speed().depth(slots, depth.floor, depth.lease);
-                most.min(share.depth(lanes, depth.lease).unwrap_or(usize::MAX))
+                (most, share.depth(lanes, startable))
             }
         };
         let most = most.min(depth.most);
-        match &self.limit {
-            // No more than can be started within half a lease at that rate.
-            Some(limit) => {
-                most.min(whole(limit.part().rate() * depth.lease.as_secs_f64() / 2.0).max(1))
-            }
+        let own = self
+            .limit
+            .as_ref()
+            .map(|limit| whole(limit.part().rate() * startable.as_secs_f64()).max(1));
+        match [own, shared].into_iter().flatten().min() {
+            // What slots have in hand waits for its turn at the rate too.
+            Some(paced) => most.min(paced.saturating_sub(self.running())),
             None => most,
         }
     }

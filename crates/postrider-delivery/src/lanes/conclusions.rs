@@ -85,6 +85,16 @@ impl Inner {
     /// Gives back what a lane has queued, untouched and due at once, for its endpoint is to be left alone.
     pub(crate) fn let_go(self: &Arc<Self>, lane: &Lane) {
         let taken = lane.take_all();
+        self.give_back(lane, &taken);
+    }
+
+    /// Gives back what a lane cannot start in time at its rate, which was not known when it was handed over.
+    pub(super) fn shed(self: &Arc<Self>, lane: &Lane) {
+        let surplus = lane.take_surplus(self.depth());
+        self.give_back(lane, &surplus);
+    }
+
+    fn give_back(self: &Arc<Self>, lane: &Lane, taken: &[LeasedDelivery]) {
         if taken.is_empty() {
             return;
         }

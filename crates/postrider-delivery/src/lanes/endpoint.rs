@@ -57,6 +57,9 @@ impl Inner {
                     target.share = self.shares.of(&target.tenant, target.tenant_limits, workers);
                     let target = Arc::new(*target);
                     if lane.set_target(Arc::clone(&target), fleet) {
+                        if lane.is_paced() {
+                            self.shed(lane);
+                        }
                         return Some(target);
                     }
                     self.leave_to_others(lane);

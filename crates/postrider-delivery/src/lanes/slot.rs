@@ -1,16 +1,13 @@
 //! A slot at work: takes one delivery after the other, sends it, and passes what came of it on.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{AFTER_LEASE, Inner, lock};
+use super::{AFTER_LEASE, Inner, RECORD_MARGIN, lock};
 use crate::hold::{InHand, Seat};
 use crate::lane::{Lane, Slot};
 use crate::target::Target;
 use crate::turns::Turn;
-
-/// What recording an outcome may take; an attempt starts only while its lease covers the attempt and this.
-const RECORD_MARGIN: Duration = Duration::from_secs(5);
 
 impl Inner {
     /// A slot: takes one delivery after the other until the lane has none for it.
@@ -44,6 +41,13 @@ impl Inner {
                 self.open_slots(lane);
             }
             let mut hand = InHand::new(self, next.delivery);
+            let ends = hand.delivery.leased_at + self.lease;
+            let is_late = || Instant::now() + target.timeout + RECORD_MARGIN > ends;
+            // Before it takes a turn from another.
+            if is_late() {
+                self.leave(lane, hand, ends);
+                continue;
+            }
             let (_share, limited) = self.wait_for_limits(lane, &target, next.slot).await;
             let permit = self.slots.permit(target.whose, next.slot).await;
             let paced = match &self.rate {
@@ -62,11 +66,8 @@ impl Inner {
                     continue;
                 }
             }
-            let ends = hand.delivery.leased_at + self.lease;
-            if Instant::now() + target.timeout + RECORD_MARGIN > ends {
-                // Too late to finish under this lease: not sent, and due again by itself when the lease ends.
-                hand.settled = true;
-                self.due.at(lane.endpoint, ends + AFTER_LEASE);
+            if is_late() {
+                self.leave(lane, hand, ends);
                 continue;
             }
             if let Some(batch) = hand.delivery.batch.clone() {
@@ -88,6 +89,12 @@ impl Inner {
             }
             hand.settled = true;
         }
+    }
+
+    /// Too late to finish under this lease: not sent, and due again by itself when the lease ends.
+    fn leave(&self, lane: &Lane, mut hand: InHand<'_>, ends: Instant) {
+        hand.settled = true;
+        self.due.at(lane.endpoint, ends + AFTER_LEASE);
     }
 
     /// Waits for what the endpoint and its tenant are limited to: the tenant's place, to be kept during the attempt, and whether

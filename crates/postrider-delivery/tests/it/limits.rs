@@ -229,3 +229,22 @@ async fn a_tenant_that_fills_the_memory_does_not_keep_another_from_being_sent_to
     assert!(left > 500, "{left} were left after {took:?}: they did not wait for all others");
     worker.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lane_with_a_rate_leases_no_more_than_it_can_start_before_its_attempts_would_outlast_the_lease()
+ {
+    let stage = Stage::new().await;
+    let endpoint = stage.endpoint("acme", "/in").await;
+    let set = "UPDATE postrider.webhook_endpoints SET rate_limit = 3 WHERE id = $1";
+    stage.client.execute(set, &[&endpoint.0]).await.unwrap();
+    let short = Duration::from_secs(12);
+    let mut worker = stage.worker(Knobs { lease: short, ..Knobs::default() }).await;
+    stage.publish("acme", "m", 18).await;
+    let begun = Instant::now();
+    worker.fan_out.drain().await.unwrap();
+    stage.becomes(DELIVERED, 18).await;
+    // Six seconds at three a second; what is dropped as too late comes back when its lease ends, after thirteen.
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(12), "{took:?}");
+    worker.stop().await;
+}
