@@ -342,7 +342,13 @@ async fn flood_http2(
     answer.write_all(&frame(SETTINGS, 0, 0, b"")).await?;
     // The preface and the settings, and then the request.
     let mut bytes = vec![0; 4096];
-    while requests.read(&mut bytes).await? < 100 {}
+    loop {
+        match requests.read(&mut bytes).await? {
+            0 => return Ok(()),
+            100.. => break,
+            _ => {}
+        }
+    }
     let reading = async {
         while requests.read(&mut bytes).await? > 0 {}
         Ok(())
