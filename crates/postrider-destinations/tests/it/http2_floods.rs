@@ -60,7 +60,13 @@ async fn flood(first: Vec<u8>, again: &[u8]) -> Flood {
             to_client.write_all(&frame(SETTINGS, 0, 0, b"")).await.unwrap();
             // The preface, the settings and the request come together or soon after each other.
             let mut bytes = vec![0; 4096];
-            while from_client.read(&mut bytes).await.unwrap() < 100 {}
+            loop {
+                let read = from_client.read(&mut bytes).await.unwrap();
+                assert_ne!(read, 0, "the request came before the end");
+                if read >= 100 {
+                    break;
+                }
+            }
             let reading = async { while matches!(from_client.read(&mut bytes).await, Ok(1..)) {} };
             let writing = async {
                 let mut written = to_client.write_all(&first).await;
