@@ -9,6 +9,7 @@ mod outcomes;
 
 use std::time::Duration;
 
+use crate::format::Format;
 use crate::input::InputError;
 
 pub use body::{body, content_type, item_bytes};
@@ -137,6 +138,13 @@ impl BatchPolicy {
     pub fn encoding(&self) -> Encoding {
         self.encoding
     }
+}
+
+/// How the batches of an endpoint are made: what it asks for, and how its events are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchManner {
+    pub policy: BatchPolicy,
+    pub format: Format,
 }
 
 #[cfg(test)]

@@ -178,6 +178,7 @@ impl Lane {
         state.held_back = false;
         if state.first_running + state.retries_running == 0 {
             state.answered = Instant::now();
+            state.has_answered = false;
         }
         let mut opened = Vec::new();
         while let Some(slot) = state.next_slot(opened.len(), slots) {
@@ -252,6 +253,7 @@ impl Lane {
         let mut state = self.state();
         state.speed.note(took);
         state.answered = ended;
+        state.has_answered = true;
     }
 
     /// The endpoint, unless it has to be looked up (again).

@@ -135,6 +135,16 @@ impl Lanes {
         }
     }
 
+    /// Deliveries of this endpoint were inserted as due, too few for a batch. Unlike those of [`Lanes::overflowed`] they wait for
+    /// company, so what comes meanwhile need not wait behind them.
+    pub fn gathering(&self, endpoint: EndpointId) {
+        let lane = self.0.lane(endpoint);
+        self.0.request_pull(endpoint);
+        if lane.is_left() {
+            self.0.tell_others();
+        }
+    }
+
     /// How many deliveries are queued or were given up, and belong to this worker until their leases end.
     #[must_use]
     pub fn held(&self) -> usize {

@@ -23,6 +23,9 @@ pub trait HandOff: Send + Sync + 'static {
     /// Deliveries of this endpoint were inserted as due: its lane will find them in the database.
     fn overflowed(&self, endpoint: EndpointId);
 
+    /// Deliveries of this endpoint were inserted as due that are not enough for a batch: they wait for company in the database.
+    fn gathering(&self, endpoint: EndpointId);
+
     /// Waits, for a short bounded time, while a lane that was full drains quickly: cheaper than going through the database.
     fn pace(&self) -> impl Future<Output = ()> + Send;
 }
@@ -41,6 +44,8 @@ impl HandOff for NoHandOff {
     fn hand_off(&self, _deliveries: Vec<LeasedDelivery>) {}
 
     fn overflowed(&self, _endpoint: EndpointId) {}
+
+    fn gathering(&self, _endpoint: EndpointId) {}
 
     fn pace(&self) -> impl Future<Output = ()> + Send {
         ready(())

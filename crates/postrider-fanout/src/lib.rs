@@ -4,10 +4,12 @@
 //! Never holds a claim while it waits, and never claims what it cannot finish in one short transaction.
 
 mod caution;
+mod full;
 mod hand_off;
 mod mark;
 mod matching;
 mod pass;
+mod payloads;
 mod routes;
 mod wakeup;
 mod worker;

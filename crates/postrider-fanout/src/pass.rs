@@ -1,17 +1,20 @@
 //! One batch: claim, match, insert, take off the queue, hand off. Never waits for work.
 
+use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use postrider_core::batch::BatchManner;
 use postrider_core::ids::{DeliveryId, EndpointId};
 use postrider_core::ordering::Ordering;
-use postrider_store::deliveries::{EventPayload, LeasedDelivery};
-use postrider_store::events::{Claim, ClaimedEvent, EventBody, NewDeliveries};
+use postrider_store::deliveries::LeasedDelivery;
+use postrider_store::events::{Claim, ClaimedEvent, EventBody, Inserted, NewDeliveries};
 use postrider_store::{ErrorKind, StoreError};
 
 use crate::HandOff;
+use crate::full::{FullBatch, full_batches};
 use crate::matching::{Unmatchable, matching};
+use crate::payloads::Payloads;
 use crate::routes::RouteCache;
 
 /// What one batch may grow to.
@@ -68,9 +71,9 @@ pub(crate) struct Trouble {
 }
 
 /// Which event wants to go to which endpoint.
-struct Match {
-    event: usize,
-    endpoint: EndpointId,
+pub(crate) struct Match {
+    pub(crate) event: usize,
+    pub(crate) endpoint: EndpointId,
     ordering: Ordering,
     batched: bool,
 }
@@ -79,6 +82,8 @@ struct Match {
 #[derive(Default)]
 struct Plan {
     matches: Vec<Match>,
+    /// How batches of the endpoints among them are made.
+    manners: HashMap<EndpointId, BatchManner>,
     done: Vec<i64>,
     bodiless: Vec<i64>,
     trouble: Vec<Trouble>,
@@ -115,8 +120,9 @@ pub(crate) async fn finish<H: HandOff>(
 ) -> Result<(Pass, Vec<Trouble>), Failed> {
     let mut plan = decide(&claim, events, routes, limits).await?;
     plan.matches.sort_by_key(|m| m.endpoint.0);
-    let reservations = reserve(events, &plan.matches, lanes);
-    let (rows, handed) = columns(events, &plan.matches, &reservations);
+    let mut payloads = Payloads::of(events);
+    let mut reservations = reserve(&plan, &mut payloads, lanes);
+    let (rows, handed) = columns(&plan.matches, &mut reservations, &mut payloads);
     let inserted = rows.len();
     let missing =
         match claim.finish(rows, &plan.done, &plan.bodiless, lease.owner, lease.time).await {
@@ -134,8 +140,12 @@ pub(crate) async fn finish<H: HandOff>(
             }
         };
     let handed_off = hand_off(handed, &missing, lanes);
-    for reservation in reservations.iter().filter(|r| r.places < r.range.len()) {
-        lanes.overflowed(reservation.endpoint);
+    for reservation in &reservations {
+        match reservation.left {
+            Left::Nothing => {}
+            Left::Gathering => lanes.gathering(reservation.endpoint),
+            Left::Overflow => lanes.overflowed(reservation.endpoint),
+        }
     }
     let pass = Pass {
         claimed: events.len(),
@@ -184,6 +194,8 @@ async fn decide(
             plan.cut = true;
             break;
         }
+        let manners = found.iter().filter_map(|route| Some((route.endpoint, route.manner?)));
+        plan.manners.extend(manners);
         plan.matches.extend(found.iter().map(|route| Match {
             event: index,
             endpoint: route.endpoint,
@@ -195,69 +207,156 @@ async fn decide(
     Ok(plan)
 }
 
-/// The matches of one endpoint and how many of them its lane takes: the first ones.
+/// The matches of one endpoint and what its lane takes of them at once.
 struct Reservation {
     endpoint: EndpointId,
     range: Range<usize>,
     places: usize,
+    takes: Takes,
+    left: Left,
 }
 
-fn reserve<H: HandOff>(events: &[ClaimedEvent], matches: &[Match], lanes: &H) -> Vec<Reservation> {
+/// What fills the places of a reservation.
+enum Takes {
+    /// The first ones, one by one.
+    First,
+    /// These, with the places of their members among the matches of the endpoint.
+    Batches(Vec<FullBatch>),
+}
+
+/// What has no place and is inserted as due.
+#[derive(Clone, Copy)]
+enum Left {
+    Nothing,
+    /// It waits for company.
+    Gathering,
+    Overflow,
+}
+
+fn reserve<H: HandOff>(plan: &Plan, payloads: &mut Payloads<'_>, lanes: &H) -> Vec<Reservation> {
     let mut reservations = Vec::new();
     let mut start = 0;
-    for run in matches.chunk_by(|a, b| a.endpoint == b.endpoint) {
-        let bytes =
-            run.iter().filter_map(|m| body(events, m)).map(|body| body.envelope.len()).sum();
-        let endpoint = run[0].endpoint;
-        reservations.push(Reservation {
-            endpoint,
-            range: start..start + run.len(),
-            // What has an order waits in the database for its turn, and what goes in batches for company: a pull decides on both;
-            // those around are pulled with them.
-            places: match run.iter().any(|m| m.batched || order_key(events, m).is_some()) {
-                true => 0,
-                false => lanes.reserve(endpoint, run.len(), bytes),
-            },
-        });
+    for run in plan.matches.chunk_by(|a, b| a.endpoint == b.endpoint) {
+        let (endpoint, range) = (run[0].endpoint, start..start + run.len());
         start += run.len();
+        reservations.push(match plan.manners.get(&endpoint) {
+            Some(manner) => reserve_batches(run, range, manner, payloads, lanes),
+            None => reserve_first(run, range, payloads, lanes),
+        });
     }
     reservations
 }
 
+fn reserve_first<H: HandOff>(
+    run: &[Match],
+    range: Range<usize>,
+    payloads: &Payloads<'_>,
+    lanes: &H,
+) -> Reservation {
+    let endpoint = run[0].endpoint;
+    let bytes = run.iter().filter_map(|m| payloads.body(m)).map(|body| body.envelope.len()).sum();
+    // What has an order waits in the database for its turn, and what goes in batches of a kind that is not known here for those who
+    // know it: a pull decides on both; those around are pulled with them.
+    let apart = |m: &Match| m.batched || order_key(payloads.body(m), m).is_some();
+    let places = if run.iter().any(apart) { 0 } else { lanes.reserve(endpoint, run.len(), bytes) };
+    let left = if places < run.len() { Left::Overflow } else { Left::Nothing };
+    Reservation { endpoint, range, places, takes: Takes::First, left }
+}
+
+/// What fills a batch goes at once.
+fn reserve_batches<H: HandOff>(
+    run: &[Match],
+    range: Range<usize>,
+    manner: &BatchManner,
+    payloads: &mut Payloads<'_>,
+    lanes: &H,
+) -> Reservation {
+    let endpoint = run[0].endpoint;
+    let mut batches = full_batches(run, manner, payloads);
+    let full = batches.len();
+    let bytes = batches.iter().map(FullBatch::bytes).sum();
+    let places = if full > 0 { lanes.reserve(endpoint, full, bytes) } else { 0 };
+    batches.truncate(places);
+    let members: usize = batches.iter().map(FullBatch::len).sum();
+    let left = match (places < full, members < run.len()) {
+        (true, _) => Left::Overflow,
+        (false, true) => Left::Gathering,
+        (false, false) => Left::Nothing,
+    };
+    Reservation { endpoint, range, places, takes: Takes::Batches(batches), left }
+}
+
 /// The rows to insert, and the deliveries to hand off once they are committed.
 fn columns<'a>(
-    events: &'a [ClaimedEvent],
     matches: &[Match],
-    reservations: &[Reservation],
+    reservations: &mut [Reservation],
+    payloads: &mut Payloads<'a>,
 ) -> (NewDeliveries<'a>, Vec<LeasedDelivery>) {
     let mut rows = NewDeliveries::default();
     let mut handed = Vec::new();
-    let mut payloads: Vec<Option<Arc<EventPayload>>> = vec![None; events.len()];
     let leased_at = Instant::now();
     for reservation in reservations {
-        for (place, index) in reservation.range.clone().enumerate() {
-            let m = &matches[index];
-            let (event, Some(body)) = (&events[m.event], body(events, m)) else { continue };
-            let created_at_ms = u64::try_from(event.created_at.as_millisecond()).unwrap_or(0);
-            let id = DeliveryId::derive(created_at_ms, &body.tenant_id, &body.id, m.endpoint, 0);
-            let leased = place < reservation.places;
-            rows.push(id, m.endpoint, event, body, order_key(events, m), leased);
-            if leased {
-                let payload = payloads[m.event].get_or_insert_with(|| Arc::new(payload(body)));
-                handed.push(LeasedDelivery {
-                    id,
-                    endpoint: m.endpoint,
-                    lease_no: 1,
-                    attempts: 0,
-                    ordered: false,
-                    event: Some(Arc::clone(payload)),
-                    leased_at,
-                    batch: None,
-                });
+        let run = &matches[reservation.range.clone()];
+        match &mut reservation.takes {
+            Takes::First => {
+                for (place, m) in run.iter().enumerate() {
+                    let leased = place < reservation.places;
+                    let Some(id) = push(&mut rows, m, payloads, leased) else { continue };
+                    if leased {
+                        handed.push(single(id, m, payloads, leased_at));
+                    }
+                }
+            }
+            Takes::Batches(batches) => {
+                let mut rest = vec![true; run.len()];
+                for batch in batches.drain(..) {
+                    batch.push(&mut rows, run, payloads);
+                    batch.places().for_each(|place| rest[place] = false);
+                    handed.push(batch.into_item(leased_at));
+                }
+                for (m, _) in run.iter().zip(rest).filter(|(_, rest)| *rest) {
+                    push(&mut rows, m, payloads, false);
+                }
             }
         }
     }
     (rows, handed)
+}
+
+/// Adds the row of a match.
+fn push<'a>(
+    rows: &mut NewDeliveries<'a>,
+    m: &Match,
+    payloads: &Payloads<'a>,
+    leased: bool,
+) -> Option<DeliveryId> {
+    let (event, body) = payloads.of_match(m)?;
+    let id = payloads.delivery_id(m)?;
+    let inserted = match order_key(Some(body), m) {
+        Some(key) => Inserted::Ordered(key),
+        None if leased => Inserted::HandedOff,
+        None => Inserted::Due,
+    };
+    rows.push(id, m.endpoint, event, body, inserted);
+    Some(id)
+}
+
+fn single(
+    id: DeliveryId,
+    m: &Match,
+    payloads: &mut Payloads<'_>,
+    leased_at: Instant,
+) -> LeasedDelivery {
+    LeasedDelivery {
+        id,
+        endpoint: m.endpoint,
+        lease_no: 1,
+        attempts: 0,
+        ordered: false,
+        event: payloads.get(m),
+        leased_at,
+        batch: None,
+    }
 }
 
 /// Hands the committed deliveries to their lanes; what was not inserted after all gives its place back.
@@ -269,14 +368,14 @@ fn hand_off<H: HandOff>(
     if !missing.is_empty() {
         let missing: std::collections::HashSet<_> = missing.iter().collect();
         handed.retain(|delivery| {
-            let kept = !missing.contains(&delivery.id);
+            let kept = !delivery.leases().any(|(id, _)| missing.contains(&id));
             if !kept {
                 lanes.unreserve(delivery.endpoint, 1);
             }
             kept
         });
     }
-    let count = handed.len();
+    let count = handed.iter().map(|delivery| delivery.leases().count()).sum();
     if count > 0 {
         lanes.hand_off(handed);
     }
@@ -284,19 +383,6 @@ fn hand_off<H: HandOff>(
 }
 
 /// The key among whose deliveries this one has its place.
-fn order_key<'a>(events: &'a [ClaimedEvent], m: &Match) -> Option<&'a str> {
-    m.ordering.key(body(events, m).and_then(|body| body.ordering_key.as_deref()))
-}
-
-fn body<'a>(events: &'a [ClaimedEvent], m: &Match) -> Option<&'a EventBody> {
-    events[m.event].body.as_ref()
-}
-
-fn payload(body: &EventBody) -> EventPayload {
-    EventPayload {
-        id: body.id.clone(),
-        envelope: body.envelope.clone(),
-        traceparent: body.traceparent.clone(),
-        expires_at: body.expires_at,
-    }
+fn order_key<'a>(body: Option<&'a EventBody>, m: &Match) -> Option<&'a str> {
+    m.ordering.key(body.and_then(|body| body.ordering_key.as_deref()))
 }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use postrider_core::batch::BatchManner;
 use postrider_core::filter::{Routes, Subscription};
 use postrider_core::ids::EndpointId;
 use postrider_core::ordering::Ordering;
@@ -23,6 +24,8 @@ pub(crate) struct Route {
     pub(crate) endpoint: EndpointId,
     pub(crate) ordering: Ordering,
     pub(crate) batched: bool,
+    /// How its batches are made, where this binary can make them.
+    pub(crate) manner: Option<BatchManner>,
 }
 
 /// Compiled endpoints by tenant.
@@ -73,6 +76,7 @@ fn compile(read: &TenantRoutes) -> Routes<Route> {
                     endpoint: route.endpoint,
                     ordering: route.ordering,
                     batched: route.batched,
+                    manner: route.manner,
                 };
                 entries.push((known, subscription));
             }

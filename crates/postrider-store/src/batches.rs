@@ -4,30 +4,31 @@
 //! [`look`] says what there is without touching it. [`BatchClaim`] is a transaction: what is due is locked, the caller decides, what
 //! it chose is leased and committed. Nothing is sent before that.
 
+mod formed;
 mod record;
 mod rows;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use postrider_core::batch::{BatchPolicy, Encoding};
+use postrider_core::batch::{BatchManner, Encoding};
 use postrider_core::format::Format;
 use postrider_core::ids::{BatchId, DeliveryId, EndpointId};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use self::rows::{
-    Sizes, due_deliveries, events_of, is_about_endpoint, leased, policy, sizes, stored_batches,
+    Sizes, due_deliveries, events_of, is_about_endpoint, leased, sizes, stored_batches,
 };
-use crate::db::Params;
 use crate::deliveries::{EventPayload, commit_with_bodies, whole_seconds};
 use crate::statement::{
-    BATCHES_CLAIM, BATCHES_FORGET, BATCHES_INSERT, BATCHES_LEASE, BATCHES_LOOK, BATCHES_SIZES,
-    BATCHES_STORED,
+    BATCHES_CLAIM, BATCHES_FORGET, BATCHES_LEASE, BATCHES_LOOK, BATCHES_SIZES, BATCHES_STORED,
 };
 use crate::{Db, Session, StoreError};
 
+pub use formed::{FormedBatches, together};
 pub use record::{BatchRecords, MemberAttempt, Request, record};
+pub(crate) use rows::manner;
 
 /// A delivery that is due at an endpoint with batches.
 #[derive(Debug, Clone)]
@@ -61,12 +62,10 @@ pub struct Look {
     /// In due order, oldest first.
     pub due: Vec<DueDelivery>,
     pub tenant: String,
-    /// How its requests are written; `None` if this binary does not know the word, or the endpoint is gone.
-    pub format: Option<Format>,
     /// Whether it asks for batches.
     pub asks: bool,
-    /// What it asks for; `None` also where this binary cannot read it.
-    pub policy: Option<BatchPolicy>,
+    /// How they are made; `None` also where this binary cannot read what it asks for.
+    pub manner: Option<BatchManner>,
     /// Deliveries with an order key are left, from before it asked for batches.
     pub ordered: bool,
     /// What is due has batches that are to be sent again; or, where it asks for none, some are left of when it did.
@@ -153,9 +152,8 @@ pub async fn look(
     Ok(Look {
         due: due_deliveries(&rows, &sizes),
         tenant: text("tenant_id").unwrap_or_default(),
-        format: text("format").and_then(|word| word.parse().ok()),
         asks: about.is_some_and(|row| row.get::<_, Option<i16>>("max_events").is_some()),
-        policy: about.and_then(policy),
+        manner: about.and_then(manner),
         ordered: about.is_some_and(|row| row.get("ordered")),
         batched: about.is_some_and(|row| row.get("batched")),
         next_due: about
@@ -216,12 +214,11 @@ impl BatchClaim {
         lease: Duration,
     ) -> Result<(Vec<Leased>, Instant), StoreError> {
         let mut columns = Columns::default();
+        let mut formed = FormedBatches::default();
         for batch in &plan.batches {
-            for member in &batch.members {
-                columns.push(*member, Some(batch.id));
-                if !batch.stored {
-                    columns.form(*member, batch);
-                }
+            batch.members.iter().for_each(|member| columns.push(*member, Some(batch.id)));
+            if !batch.stored {
+                formed.push(endpoint, batch);
             }
         }
         plan.alone.iter().for_each(|id| columns.push(*id, None));
@@ -230,11 +227,7 @@ impl BatchClaim {
             let gone: Vec<Uuid> = plan.forget.iter().map(|id| id.0).collect();
             session.execute(&BATCHES_FORGET, &[&gone]).await?;
         }
-        if !columns.members.is_empty() {
-            let Columns { members, batches, formats, encodings, .. } = &columns;
-            let params: Params<'_> = &[members, batches, formats, encodings, &endpoint.0];
-            session.execute(&BATCHES_INSERT, params).await?;
-        }
+        formed.insert(session).await?;
         let leased_at = Instant::now();
         let (ids, of) = (&columns.ids, &columns.of);
         let rows = match ids.is_empty() {
@@ -254,27 +247,16 @@ impl BatchClaim {
     }
 }
 
-/// The columns of the statements that lease and store.
+/// The columns of the statement that leases.
 #[derive(Default)]
 struct Columns {
     ids: Vec<Uuid>,
     of: Vec<Option<Uuid>>,
-    members: Vec<Uuid>,
-    batches: Vec<Uuid>,
-    formats: Vec<&'static str>,
-    encodings: Vec<&'static str>,
 }
 
 impl Columns {
     fn push(&mut self, id: DeliveryId, batch: Option<BatchId>) {
         self.ids.push(id.0);
         self.of.push(batch.map(|batch| batch.0));
-    }
-
-    fn form(&mut self, member: DeliveryId, batch: &PlannedBatch) {
-        self.members.push(member.0);
-        self.batches.push(batch.id.0);
-        self.formats.push(batch.format.as_str());
-        self.encodings.push(batch.encoding.as_str());
     }
 }

@@ -1,6 +1,7 @@
 //! Endpoints as fan-out and delivery see them. Changing them is in `admin`.
 
 use jiff::SignedDuration;
+use postrider_core::batch::BatchManner;
 use postrider_core::ids::EndpointId;
 use postrider_core::ordering::{OnFailure, Ordering};
 use postrider_core::signing::SecretKind;
@@ -18,8 +19,10 @@ pub struct Route {
     pub event_types: Vec<String>,
     pub filter: Option<Value>,
     pub ordering: Ordering,
-    /// Its events go in batches, which are formed in the database.
+    /// Its events go in batches.
     pub batched: bool,
+    /// How; `None` also where this binary cannot read what it asks for.
+    pub manner: Option<BatchManner>,
 }
 
 /// A tenant's enabled endpoints and the routing version they belong to, read in one snapshot.

@@ -6,18 +6,19 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join4;
+use futures_util::future::join5;
 use jiff::{SignedDuration, Timestamp};
-use postrider_core::ids::{DeliveryId, EndpointId};
+use postrider_core::ids::{BatchId, DeliveryId, EndpointId};
 use postrider_core::ordering::Ordering;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use crate::batches::{self, FormedBatches, PlannedBatch};
 use crate::deliveries::whole_seconds;
 use crate::endpoints::{Route, TenantRoutes};
 use crate::statement::{
-    DELIVERIES_INSERT, DELIVERIES_KEPT, ENDPOINTS_ROUTES, EVENTS_ANY_DUE, EVENTS_BODIES,
-    EVENTS_CLAIM, EVENTS_DONE, EVENTS_FAIL, EVENTS_POSTPONE, EVENTS_TRY,
+    BATCHES_INSERT, DELIVERIES_INSERT, DELIVERIES_KEPT, ENDPOINTS_ROUTES, EVENTS_ANY_DUE,
+    EVENTS_BODIES, EVENTS_CLAIM, EVENTS_DONE, EVENTS_FAIL, EVENTS_POSTPONE, EVENTS_TRY,
 };
 use crate::{Db, Session, StoreError};
 
@@ -110,27 +111,52 @@ pub struct NewDeliveries<'a> {
     tenants: Vec<&'a str>,
     order_keys: Vec<Option<&'a str>>,
     handed_off: Vec<bool>,
+    batches: Vec<Option<Uuid>>,
+    formed: FormedBatches,
     distinct: Vec<Uuid>,
 }
 
+/// How a delivery is inserted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inserted<'a> {
+    /// Due, for whoever pulls it.
+    Due,
+    /// Out of sight of the due, until its turn among those of its key.
+    Ordered(&'a str),
+    /// Leased to this worker.
+    HandedOff,
+    /// Leased to this worker, as a member of a batch.
+    InBatch(BatchId),
+}
+
 impl<'a> NewDeliveries<'a> {
-    /// Adds one; `handed_off` rows are inserted leased to this worker, those with an order key never.
+    /// Adds one.
     pub fn push(
         &mut self,
         id: DeliveryId,
         endpoint: EndpointId,
         event: &'a ClaimedEvent,
         body: &'a EventBody,
-        order_key: Option<&'a str>,
-        handed_off: bool,
+        inserted: Inserted<'a>,
     ) {
+        let (order_key, batch) = match inserted {
+            Inserted::Due | Inserted::HandedOff => (None, None),
+            Inserted::Ordered(key) => (Some(key), None),
+            Inserted::InBatch(batch) => (None, Some(batch.0)),
+        };
         self.ids.push(id.0);
         self.endpoints.push(endpoint.0);
         self.seqs.push(event.seq);
         self.created_ats.push(event.created_at);
         self.tenants.push(&body.tenant_id);
         self.order_keys.push(order_key);
-        self.handed_off.push(handed_off && order_key.is_none());
+        self.handed_off.push(matches!(inserted, Inserted::HandedOff | Inserted::InBatch(_)));
+        self.batches.push(batch);
+    }
+
+    /// Adds a batch, whose members are added besides.
+    pub fn form(&mut self, endpoint: EndpointId, batch: &PlannedBatch) {
+        self.formed.push(endpoint, batch);
     }
 
     /// How many.
@@ -188,7 +214,8 @@ impl Claim {
                         filter: row.get(3),
                         // The table holds no other word.
                         ordering: Ordering::parse(row.get(4)).unwrap_or_default(),
-                        batched: row.get(5),
+                        batched: row.get::<_, Option<i16>>("max_events").is_some(),
+                        manner: batches::manner(row),
                     })
                 })
                 .collect(),
@@ -235,6 +262,7 @@ impl Claim {
                         &d.distinct,
                         &owner,
                         &lease,
+                        &d.batches,
                     ],
                 )
                 .await
@@ -253,8 +281,12 @@ impl Claim {
         if !bodiless.is_empty() {
             session.prepare(&EVENTS_FAIL).await?;
         }
-        let (inserted, failed, taken, committed) = join4(
+        if !d.formed.is_empty() {
+            session.prepare(&BATCHES_INSERT).await?;
+        }
+        let (inserted, formed, failed, taken, committed) = join5(
             insert,
+            d.formed.insert(&session),
             fail,
             session.execute(&EVENTS_DONE, &[&done]),
             session.commit_pipelined(),
@@ -264,6 +296,7 @@ impl Claim {
             session.committed();
         }
         let inserted = inserted?;
+        formed?;
         failed?;
         taken?;
         committed?;

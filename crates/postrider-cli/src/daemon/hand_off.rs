@@ -31,6 +31,12 @@ impl HandOff for LocalLanes {
         }
     }
 
+    fn gathering(&self, endpoint: EndpointId) {
+        if let Some(lanes) = &self.0 {
+            lanes.gathering(endpoint);
+        }
+    }
+
     async fn pace(&self) {
         if let Some(lanes) = &self.0 {
             lanes.pace().await;

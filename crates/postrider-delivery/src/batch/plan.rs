@@ -4,16 +4,14 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use postrider_core::batch::{BatchPolicy, Candidate, Request, form, item_bytes};
-use postrider_core::format::Format;
+use postrider_core::batch::{BatchManner, Candidate, Request, form, item_bytes};
 use postrider_core::ids::{BatchId, DeliveryId};
 use postrider_store::admin::endpoints::TEST_EVENT;
 use postrider_store::batches::{DueDelivery, Look, Plan, PlannedBatch, StoredBatch, StoredMember};
 
-/// How an endpoint's new batches are made. Without it all goes by itself.
+/// How an endpoint's new batches are made, and whose they are. Without it all goes by itself.
 pub(super) struct Manner<'a> {
-    pub(super) policy: BatchPolicy,
-    pub(super) format: Format,
+    pub(super) made: BatchManner,
     pub(super) tenant: &'a str,
 }
 
@@ -30,9 +28,9 @@ pub(super) struct Planned {
 }
 
 impl<'a> Manner<'a> {
-    /// What a look says; nothing if the endpoint asks for no batches, or in a format that this binary does not know.
+    /// What a look says; nothing if the endpoint asks for no batches, or in a way that this binary does not know.
     pub(super) fn of(look: &'a Look) -> Option<Self> {
-        Some(Self { policy: look.policy?, format: look.format?, tenant: &look.tenant })
+        Some(Self { made: look.manner?, tenant: &look.tenant })
     }
 }
 
@@ -43,7 +41,7 @@ pub(super) fn nothing_yet(manner: Option<&Manner<'_>>, look: &Look) -> Option<Op
         return None;
     }
     let candidates: Vec<Candidate> = look.due.iter().map(|due| candidate(manner, due)).collect();
-    let formed = form(manner.map(|manner| &manner.policy), &candidates, usize::MAX);
+    let formed = form(manner.map(|manner| &manner.made.policy), &candidates, usize::MAX);
     formed.requests.is_empty().then_some(formed.wait)
 }
 
@@ -70,7 +68,7 @@ pub(super) fn plan(
     let fresh: Vec<&DueDelivery> =
         due.iter().filter(|d| d.batch.is_none_or(|batch| !known.contains(&batch))).collect();
     let candidates: Vec<Candidate> = fresh.iter().map(|d| candidate(manner, d)).collect();
-    let policy = manner.map(|manner| &manner.policy);
+    let policy = manner.map(|manner| &manner.made.policy);
     let formed = form(policy, &candidates, most.saturating_sub(requests));
     planned.cut |= formed.cut;
     planned.wait = formed.wait;
@@ -134,8 +132,8 @@ fn new_batch(fresh: &[&DueDelivery], places: &[usize], manner: &Manner<'_>) -> P
     PlannedBatch {
         id: BatchId::derive(&members),
         members,
-        format: manner.format,
-        encoding: manner.policy.encoding(),
+        format: manner.made.format,
+        encoding: manner.made.policy.encoding(),
         stored: false,
     }
 }
@@ -146,7 +144,7 @@ fn candidate(manner: Option<&Manner<'_>>, due: &DueDelivery) -> Candidate {
     let alone = due.attempts > 0 || event.is_none_or(|event| event.event_type == TEST_EVENT);
     let bytes = match (event, manner) {
         (Some(event), Some(manner)) => item_bytes(
-            manner.format,
+            manner.made.format,
             manner.tenant.len(),
             event.id_bytes,
             event.event_type.len(),

@@ -21,8 +21,11 @@ use crate::puller::{AFTER_FAILURE, HELD, SOON, settle};
 const CLAIM: usize = 2_000;
 /// What a pull brings into memory, in bytes, if it is more than one request.
 const PULL_BYTES: usize = 4 << 20;
-/// After a look that found too little for a batch, so that publishing event by event does not cost a look for each.
+/// After a look that found too little for a batch, so that publishing event by event does not cost a look for each; and so many times
+/// what the look took, so that looking costs little of the time however much waits for company.
 const REST: Duration = Duration::from_millis(10);
+/// See [`REST`].
+const REST_FACTOR: u32 = 20;
 
 /// What a pull brought.
 #[derive(Default)]
@@ -32,8 +35,8 @@ struct Found {
     more: bool,
     /// When something else will be ready, or may be.
     again: Option<Duration>,
-    /// There was not enough for a batch.
-    rest: bool,
+    /// There was not enough for a batch: how long nobody looks again.
+    rest: Option<Duration>,
 }
 
 /// One pull. `false`: the database failed.
@@ -45,8 +48,8 @@ pub(crate) async fn pull(inner: &Arc<Inner>, lane: &Arc<Lane>, wanted: usize) ->
                 sort_out(inner, lane, &mut found).await;
             }
             let now = Instant::now();
-            if found.rest {
-                inner.batching.rest(endpoint, now + REST);
+            if let Some(rest) = found.rest {
+                inner.batching.rest(endpoint, now + rest);
             }
             inner.count_in(&found.items);
             let asked = lane.end_pull(found.items, !found.more);
@@ -97,6 +100,7 @@ async fn find(
     endpoint: EndpointId,
     wanted: usize,
 ) -> Result<Found, StoreError> {
+    let began = Instant::now();
     let look = batches::look(&inner.db, endpoint, usize::from(MOST_EVENTS), inner.owner).await?;
     let mut found = Found { again: look.next_due, ..Found::default() };
     if !look.asks && !look.batched {
@@ -111,7 +115,7 @@ async fn find(
     }
     let manner = Manner::of(&look);
     if let Some(wait) = nothing_yet(manner.as_ref(), &look) {
-        found.rest = wait.is_some();
+        found.rest = wait.map(|wait| wait.min(REST.max(began.elapsed() * REST_FACTOR)));
         found.at_latest(wait);
         return Ok(found);
     }
@@ -129,7 +133,7 @@ async fn claim(
     found: &mut Found,
 ) -> Result<(), StoreError> {
     let manner = Manner::of(look);
-    let each = manner.as_ref().map_or(1, |manner| usize::from(manner.policy.max_events()));
+    let each = manner.as_ref().map_or(1, |manner| usize::from(manner.made.policy.max_events()));
     let limit = wanted.saturating_mul(each).clamp(1, CLAIM);
     let (claim, due) = BatchClaim::begin(&inner.db, endpoint, limit, inner.owner).await?;
     let known = batches_of(&due);

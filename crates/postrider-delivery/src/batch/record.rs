@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use postrider_runtime::Pacer;
 use postrider_store::batches::{self, BatchRecords};
+use postrider_store::deliveries::Recorded;
 use postrider_store::{ErrorKind, StoreError};
 use tracing::{error, warn};
 
@@ -15,7 +16,7 @@ impl Inner {
         let mut pacer = Pacer::new(Duration::from_millis(20), Duration::from_secs(2));
         loop {
             match batches::record(&self.db, self.owner, &records).await {
-                Ok(held) => return self.note_recorded(&records, held),
+                Ok(recorded) => return self.note_recorded(&records, recorded),
                 Err(failure) if failure.kind() == ErrorKind::Content => {
                     if !simplify(&mut records, &failure) {
                         return;
@@ -31,13 +32,15 @@ impl Inner {
         }
     }
 
-    fn note_recorded(&self, records: &BatchRecords, held: u64) {
+    fn note_recorded(&self, records: &BatchRecords, recorded: Recorded) {
         // Counted from after the commit, so that the rows are due when the timer fires.
         if let Some(after) = records.reschedules.iter().map(|reschedule| reschedule.after).min() {
             self.due.at(records.endpoint, Instant::now() + after);
         }
-        let all = u64::try_from(records.len()).unwrap_or(u64::MAX);
-        let lost = all.saturating_sub(held);
+        let Recorded { lost, doubled, .. } = recorded;
+        if doubled > 0 {
+            error!(batch.id = %records.batch, deliveries = doubled, "{doubled} deliveries of {} were closed twice; please report this", records.batch);
+        }
         if lost > 0 {
             self.sender.metrics.leases_lost.inc_by(lost);
             warn!(batch.id = %records.batch, deliveries = lost, "{lost} deliveries of {} came back too late: their leases had passed to another worker", records.batch);

@@ -117,6 +117,8 @@ pub(super) struct State {
     pub(super) touched: Instant,
     /// When an attempt last came back, or the first of those under way began.
     pub(super) answered: Instant,
+    /// One has come back since there was last none under way.
+    pub(super) has_answered: bool,
 }
 
 impl State {
@@ -148,6 +150,7 @@ impl State {
             learned: 0,
             touched: Instant::now(),
             answered: Instant::now(),
+            has_answered: false,
         }
     }
 
@@ -260,7 +263,8 @@ impl State {
             return None;
         }
         let (mut most, mut most_retries) = (self.slots, self.retry_slots());
-        let fast = self.is_fast();
+        // Many endpoints may have begun to hang while nothing was sent to them: each shows first that it still answers.
+        let fast = self.has_answered && self.is_fast();
         if !fast {
             most = slots.share(Slot::First, most);
             most_retries = slots.share(Slot::Retry, most_retries);

@@ -113,7 +113,11 @@ fn a_lane_that_was_fast_and_begins_to_hang_takes_only_its_share_of_the_slots_any
     (0..40).for_each(|_| lane.note_attempt(Duration::from_millis(2), before));
     (0..75).for_each(|_| pool.opened(Slot::First)); // others
     lane.fill((0..4).map(|number| delivery(endpoint, number, 0)));
-    assert_eq!(lane.open_slots(&pool).len(), 4, "it is fast");
+    let opened = lane.open_slots(&pool);
+    assert_eq!(opened.len(), 3, "its share: nothing was sent to it of late");
+    opened.into_iter().for_each(|slot| drop(lane.next(&mut Some(slot), DEPTH, &pool)));
+    lane.note_attempt(Duration::from_millis(2), Instant::now());
+    assert_eq!(lane.open_slots(&pool).len(), 1, "it is fast");
     lane.state().answered = before;
     lane.fill((4..20).map(|number| delivery(endpoint, number, 0)));
     assert_eq!(lane.open_slots(&pool).len(), 0, "a fifth of the slots is free: two for it");
@@ -180,4 +184,18 @@ fn what_waits_for_events_before_it_is_asked_for_less_and_less_often() {
     assert_eq!(waits, [100, 200, 400, 800, 1000, 1000]);
     lane.held_no_more();
     assert_eq!(lane.held_again(first, most), first);
+}
+
+#[test]
+fn many_lanes_that_were_fast_and_hang_when_much_comes_for_them_leave_slots_to_the_others() {
+    let pool = Slots::new(512, 128);
+    let taken: usize = (0..100)
+        .map(|number| {
+            let lane = Lane::new(EndpointId(Uuid::from_u128(number)), 10);
+            (0..40).for_each(|_| lane.note_attempt(Duration::from_millis(2), Instant::now()));
+            lane.fill((0..200).map(|number| delivery(lane.endpoint, number, 0)));
+            lane.open_slots(&pool).len()
+        })
+        .sum();
+    assert!((400..480).contains(&taken), "{taken} of 512");
 }

@@ -266,6 +266,10 @@ impl HandOff for TestLanes {
         self.0.overflowed(endpoint);
     }
 
+    fn gathering(&self, endpoint: EndpointId) {
+        self.0.gathering(endpoint);
+    }
+
     fn pace(&self) -> impl Future<Output = ()> + Send {
         self.0.pace()
     }

@@ -29,6 +29,8 @@ impl HandOff for Slow {
 
     fn overflowed(&self, _endpoint: EndpointId) {}
 
+    fn gathering(&self, _endpoint: EndpointId) {}
+
     async fn pace(&self) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

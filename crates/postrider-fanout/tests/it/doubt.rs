@@ -34,6 +34,8 @@ impl HandOff for Roomy {
         self.pulls.lock().unwrap().push(endpoint);
     }
 
+    fn gathering(&self, _endpoint: EndpointId) {}
+
     fn pace(&self) -> impl Future<Output = ()> + Send {
         ready(())
     }

@@ -188,5 +188,7 @@ impl<F: Fn() + Send + Sync + 'static> HandOff for Meddler<F> {
 
     fn overflowed(&self, _endpoint: EndpointId) {}
 
+    fn gathering(&self, _endpoint: EndpointId) {}
+
     async fn pace(&self) {}
 }

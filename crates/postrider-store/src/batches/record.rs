@@ -9,9 +9,11 @@ use postrider_core::status::ErrorClass;
 use uuid::Uuid;
 
 use crate::db::Params;
-use crate::deliveries::record::{CloseColumns, millis, reschedule, small, tell_exhausted};
-use crate::deliveries::{Close, Reschedule};
-use crate::statement::{BATCHES_ATTEMPTS, BATCHES_CLOSE, BATCHES_FORGET};
+use crate::deliveries::record::{
+    CloseColumns, close, keeping_first_ends, millis, reschedule, small, tell_exhausted,
+};
+use crate::deliveries::{Close, Recorded, Reschedule};
+use crate::statement::{BATCHES_ATTEMPTS, BATCHES_FORGET};
 use crate::{Db, Session, StoreError};
 
 /// What a request meant for its members, each part in delivery-id order.
@@ -68,29 +70,29 @@ impl BatchRecords {
     }
 }
 
-/// Writes it: one transaction. Of how many members the lease still held.
+/// Writes it: one transaction.
 ///
 /// # Errors
 /// When a statement or the commit fails; nothing is written then.
-pub async fn record(db: &Db, owner: i64, records: &BatchRecords) -> Result<u64, StoreError> {
+pub async fn record(db: &Db, owner: i64, records: &BatchRecords) -> Result<Recorded, StoreError> {
+    keeping_first_ends(db, owner, &records.closes, || write(db, owner, records)).await
+}
+
+async fn write(db: &Db, owner: i64, records: &BatchRecords) -> Result<Recorded, StoreError> {
     let mut session = db.session().await?;
     session.begin().await?;
-    let mut held = 0;
-    if !records.closes.is_empty() {
-        let closes = CloseColumns::of(&records.closes);
-        held += session.execute(&BATCHES_CLOSE, &closes.params(&owner)).await?;
-        tell_exhausted(&session, &records.closes, owner).await?;
-    }
-    held += reschedule(&session, &records.reschedules, owner).await?;
+    let closed = close(&session, &CloseColumns::of(&records.closes), &owner).await?;
+    tell_exhausted(&session, &records.closes, owner).await?;
+    let rescheduled = reschedule(&session, &records.reschedules, owner).await?;
     if !records.request.members.is_empty() {
         attempts(&session, records).await?;
     }
     // Who has lost all leases knows nothing of what the batch is by now.
-    if held > 0 && !records.again {
+    if closed + rescheduled > 0 && !records.again {
         session.execute(&BATCHES_FORGET, &[&[records.batch.0].as_slice()]).await?;
     }
     session.commit().await?;
-    Ok(held)
+    Ok(Recorded::of(records.len(), closed, rescheduled))
 }
 
 async fn attempts(session: &Session, records: &BatchRecords) -> Result<u64, StoreError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use postrider_core::batch::{BatchPolicy, Encoding};
+use postrider_core::batch::{BatchManner, BatchPolicy, Encoding};
 use postrider_core::ids::{BatchId, DeliveryId};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -43,6 +43,11 @@ pub(super) fn policy(row: &Row) -> Option<BatchPolicy> {
     let wait = Duration::from_millis(u64::try_from(wait).ok()?);
     // The table's limits are the same.
     BatchPolicy::new(events.into(), wait, bytes.into(), encoding).ok()
+}
+
+/// How its batches are made, by columns of the same names and its format.
+pub(crate) fn manner(row: &Row) -> Option<BatchManner> {
+    Some(BatchManner { policy: policy(row)?, format: row.get::<_, &str>("format").parse().ok()? })
 }
 
 /// Puts deliveries and the sizes of their events together, oldest due first.

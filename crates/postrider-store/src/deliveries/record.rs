@@ -88,6 +88,15 @@ pub struct Recorded {
     pub doubled: u64,
 }
 
+impl Recorded {
+    /// What so many outcomes have become: what was neither closed nor rescheduled was lost.
+    pub(crate) fn of(outcomes: usize, closed: u64, rescheduled: u64) -> Self {
+        let outcomes = u64::try_from(outcomes).unwrap_or(u64::MAX);
+        let lost = outcomes.saturating_sub(closed + rescheduled);
+        Self { closed, rescheduled, lost, doubled: 0 }
+    }
+}
+
 impl Records {
     /// Nothing to write.
     #[must_use]
@@ -107,16 +116,28 @@ impl Records {
 /// # Errors
 /// When a statement or the commit fails; nothing is written then.
 pub async fn record(db: &Db, owner: i64, records: &Records) -> Result<Recorded, StoreError> {
-    match write(db, owner, records).await {
+    keeping_first_ends(db, owner, &records.closes, || write(db, owner, records)).await
+}
+
+/// Writes, and where a delivery is closed already, which must never happen, keeps what was closed first and writes the others.
+pub(crate) async fn keeping_first_ends<W>(
+    db: &Db,
+    owner: i64,
+    closes: &[Close],
+    write: impl Fn() -> W,
+) -> Result<Recorded, StoreError>
+where
+    W: Future<Output = Result<Recorded, StoreError>>,
+{
+    match write().await {
         Err(error) if error.sqlstate() == Some(UNIQUE_VIOLATION) => {
-            // A delivery is closed already. Keep what was closed first, and write the others.
-            let ids: Vec<Uuid> = records.closes.iter().map(|close| close.id.0).collect();
+            let ids: Vec<Uuid> = closes.iter().map(|close| close.id.0).collect();
             let doubled =
                 db.session().await?.command(&DELIVERIES_DROP_DOUBLED, &[&ids, &owner]).await?;
             if doubled == 0 {
                 return Err(error);
             }
-            let recorded = write(db, owner, records).await?;
+            let recorded = write().await?;
             Ok(Recorded { doubled, lost: recorded.lost.saturating_sub(doubled), ..recorded })
         }
         written => written,
@@ -131,7 +152,7 @@ async fn write(db: &Db, owner: i64, records: &Records) -> Result<Recorded, Store
     let exhausted = records.closes.iter().any(is_exhausted);
     if records.reschedules.is_empty() && records.attempts.is_empty() && !exhausted {
         let closed = session.command(&DELIVERIES_CLOSE, &closes.params(&owner)).await?;
-        return Ok(tally(records, closed, 0));
+        return Ok(Recorded::of(records.len(), closed, 0));
     }
     for statement in
         [&DELIVERIES_CLOSE, &DELIVERIES_TELL_EXHAUSTED, &DELIVERIES_RESCHEDULE, &ATTEMPTS_INSERT]
@@ -154,13 +175,7 @@ async fn write(db: &Db, owner: i64, records: &Records) -> Result<Recorded, Store
     told?;
     inserted?;
     committed?;
-    Ok(tally(records, closed, rescheduled))
-}
-
-fn tally(records: &Records, closed: u64, rescheduled: u64) -> Recorded {
-    let outcomes = u64::try_from(records.len()).unwrap_or(u64::MAX);
-    let lost = outcomes.saturating_sub(closed + rescheduled);
-    Recorded { closed, rescheduled, lost, doubled: 0 }
+    Ok(Recorded::of(records.len(), closed, rescheduled))
 }
 
 pub(crate) struct CloseColumns {
@@ -203,7 +218,11 @@ impl CloseColumns {
     }
 }
 
-async fn close(session: &Session, closes: &CloseColumns, owner: &i64) -> Result<u64, StoreError> {
+pub(crate) async fn close(
+    session: &Session,
+    closes: &CloseColumns,
+    owner: &i64,
+) -> Result<u64, StoreError> {
     if closes.ids.is_empty() {
         return Ok(0);
     }

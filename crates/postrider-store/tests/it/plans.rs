@@ -15,7 +15,6 @@ const HOT: &[&str] = &[
     "attempts/insert",
     "batches/attempts",
     "batches/claim",
-    "batches/close",
     "batches/forget",
     "batches/insert",
     "batches/lease",

@@ -1,4 +1,5 @@
-use postrider_core::batch::Encoding;
+use postrider_core::batch::{BatchPolicy, Encoding};
+use postrider_core::format::Format;
 use postrider_store::batches::{EventSize, StoredMember};
 use uuid::Uuid;
 
@@ -26,7 +27,7 @@ fn due(n: u128) -> DueDelivery {
 
 fn manner() -> Manner<'static> {
     let policy = BatchPolicy::new(3, Duration::from_secs(1), 4096, Encoding::Array).unwrap();
-    Manner { policy, format: Format::Postrider, tenant: "acme" }
+    Manner { made: BatchManner { policy, format: Format::Postrider }, tenant: "acme" }
 }
 
 fn stored(members: &[u128]) -> StoredBatch {
@@ -164,9 +165,8 @@ fn a_look_says_whether_it_is_worth_locking_anything() {
     let look = |due: Vec<DueDelivery>, batched| Look {
         due,
         tenant: "acme".to_owned(),
-        format: Some(Format::Postrider),
         asks: true,
-        policy: Some(manner().policy),
+        manner: Some(manner().made),
         ordered: false,
         batched,
         next_due: None,

@@ -25,6 +25,22 @@ async fn a_batch_goes_when_it_is_full_and_the_rest_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn full_batches_go_to_their_lane_at_once_and_what_can_expire_is_left_for_the_pull() {
+    let stage = Stage::new().await;
+    stage.batching(10, WAIT, 1 << 20).await;
+    stage.publish("acme", "e", 25).await;
+    let expiring = "SELECT postrider.publish_v1('acme', 'x' || i, 'email.received', '{}', NULL, NULL, NULL, interval '1 hour', NULL, true) FROM generate_series(1, 20) i";
+    stage.client.execute(expiring, &[]).await.unwrap();
+    let mut worker = stage.worker(Knobs::default()).await;
+    let pass = worker.fan_out.pass().await.unwrap();
+    assert_eq!((pass.deliveries, pass.handed_off), (45, 20));
+    stage.becomes(DELIVERED, 45).await;
+    assert_unchanged(&stage.receiver.received_at("/in"));
+    assert_eq!(stage.sizes().iter().sum::<usize>(), 45);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_goes_incomplete_when_its_oldest_has_waited() {
     let stage = Stage::new().await;
     stage.batching(100, WAIT, 1 << 20).await;

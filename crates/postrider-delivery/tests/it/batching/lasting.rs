@@ -8,8 +8,10 @@ use postrider_core::format::Format;
 use postrider_core::ids::{BatchId, DeliveryId, EndpointId};
 use postrider_core::status::DeliveryStatus;
 use postrider_store::batches::{self, BatchClaim, BatchRecords, Leased, Plan, PlannedBatch};
-use postrider_store::deliveries::Close;
+use postrider_store::deliveries::{Close, Recorded};
+use postrider_store::events::{Claim, Days, Inserted, Look, NewDeliveries};
 use postrider_testkit::{Behaviour, Received};
+use uuid::Uuid;
 
 use super::{BATCHES, DELIVERED, OPEN, assert_unchanged};
 use crate::stage::{Knobs, Stage};
@@ -177,11 +179,55 @@ async fn what_comes_back_after_its_leases_have_passed_on_changes_nothing() {
     assert_eq!(id, same, "the second worker has the batch as it was");
     // The first worker stood still, and now has an answer that its batch was refused one by one.
     let late = records(endpoint, id, &first, DeliveryStatus::Rejected);
-    assert_eq!(batches::record(&stage.pool, 1, &late).await.unwrap(), 0);
+    let lost = Recorded { lost: 2, ..Recorded::default() };
+    assert_eq!(batches::record(&stage.pool, 1, &late).await.unwrap(), lost);
     assert_eq!((stage.count(OPEN).await, stage.count(BATCHES).await), (2, 1));
     let good = records(endpoint, id, &second, DeliveryStatus::Delivered);
-    assert_eq!(batches::record(&stage.pool, 2, &good).await.unwrap(), 2);
+    let closed = Recorded { closed: 2, ..Recorded::default() };
+    assert_eq!(batches::record(&stage.pool, 2, &good).await.unwrap(), closed);
     assert_eq!((stage.count(DELIVERED).await, stage.count(BATCHES).await), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_is_closed_already_keeps_its_end_and_is_told_of() {
+    let stage = Stage::new().await;
+    let endpoint = stage.batching(3, 0, 1 << 20).await;
+    stage.publish("acme", "e", 3).await;
+    stage.fan_out_only().await;
+    let (leased, id) = leased(&stage, endpoint, 1, Duration::from_secs(60)).await;
+    let close = "INSERT INTO postrider.webhook_deliveries_closed (id, endpoint_id, event_seq, event_created_at, closed_at, lease_no, attempts, replay, open, status, tenant_id) \
+         SELECT id, endpoint_id, event_seq, event_created_at, clock_timestamp(), 1, 1, replay, false, 'rejected', tenant_id FROM postrider.webhook_deliveries_open WHERE id = $1";
+    assert_eq!(stage.client.execute(close, &[&leased[1].id.0]).await.unwrap(), 1);
+    let good = records(endpoint, id, &leased, DeliveryStatus::Delivered);
+    let recorded = batches::record(&stage.pool, 1, &good).await.unwrap();
+    assert_eq!(recorded, Recorded { closed: 2, doubled: 1, ..Recorded::default() });
+    assert_eq!((stage.count(DELIVERED).await, stage.count(OPEN).await), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_batch_is_kept_of_an_endpoint_that_is_disabled_while_its_events_are_fanned_out() {
+    let stage = Stage::new().await;
+    let endpoint = stage.batching(2, 60_000, 1 << 20).await;
+    stage.publish("acme", "e", 2).await;
+    let look = Look { after: 0, limit: 10, days: Days::default() };
+    let (claim, events) = Claim::begin(&stage.pool, look).await.unwrap();
+    let mut rows = NewDeliveries::default();
+    let members: Vec<DeliveryId> = (0..2).map(|n| DeliveryId(Uuid::from_u128(n))).collect();
+    let id = BatchId::derive(&members);
+    for (member, event) in members.iter().zip(&events) {
+        let body = event.body.as_ref().unwrap();
+        rows.push(*member, endpoint, event, body, Inserted::InBatch(id));
+    }
+    let (format, encoding) = (Format::Postrider, Encoding::Array);
+    rows.form(
+        endpoint,
+        &PlannedBatch { id, members: members.clone(), format, encoding, stored: false },
+    );
+    stage.change(endpoint, "enabled = false, disabled_reason = 'by hand'").await;
+    let done: Vec<i64> = events.iter().map(|event| event.seq).collect();
+    let missing = claim.finish(rows, &done, &[], 1, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(missing, members);
+    assert_eq!((stage.count(OPEN).await, stage.count(BATCHES).await), (0, 0));
 }
 
 /// Claims the endpoint's only batch for a worker.

@@ -64,6 +64,7 @@ pub async fn publish_test(
                 &[id.0].as_slice(),
                 &0_i64,
                 &0_i32,
+                &[None::<uuid::Uuid>].as_slice(),
             ],
         )
         .await?;
