@@ -1,4 +1,5 @@
-//! Deliveries that go in batches: formed and leased in the database (`pull`, decided in `plan`), put together (`assemble`), sent
+//! Deliveries that go in batches: those that fan-out did not hand over in full ones are formed and leased in the database (`pull`,
+//! decided in `plan`) and put together (`assemble`). All are sent
 //! through the lane as one item (`send`), judged member by member (`judge`), and recorded in one transaction (`record`).
 //!
 //! Reads and leases `webhook_deliveries_open`; writes `webhook_delivery_batches` and what a recorder writes. An endpoint that does
@@ -20,6 +21,7 @@ use postrider_core::ids::EndpointId;
 use crate::lanes::lock;
 
 pub(crate) use pull::pull;
+pub(crate) use record::Unrecorded;
 
 /// The endpoints whose deliveries go in batches, as far as this worker has dealt with them; each with the time before which
 /// nobody needs to look again, if there was not enough for a batch the last time.

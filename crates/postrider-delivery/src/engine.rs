@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::attempt::Sender;
-use crate::batch::Batching;
+use crate::batch::{Batching, Unrecorded};
 use crate::due::{self, Due};
 use crate::health::{self, Reports};
 use crate::lanes::{Inner, Lanes, lock};
@@ -121,6 +121,7 @@ impl Delivery {
             stop: stop.clone(),
             due,
             batching: Batching::default(),
+            unrecorded: Unrecorded::default(),
             reports: Reports::new(options.health),
             fleet: Mutex::new(Fleet::ALONE),
             telling: AtomicBool::new(false),

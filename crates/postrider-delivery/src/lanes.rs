@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::attempt::Sender;
-use crate::batch::Batching;
+use crate::batch::{Batching, Unrecorded};
 use crate::due::Due;
 use crate::health::Reports;
 use crate::lane::{Depth, Lane};
@@ -59,6 +59,7 @@ pub(crate) struct Inner {
     pub(crate) due: Due,
     /// The endpoints whose deliveries go in batches.
     pub(crate) batching: Batching,
+    pub(crate) unrecorded: Unrecorded,
     pub(crate) reports: Reports,
     /// From before the last look at which no endpoint in use had changed unnoticed.
     pub(crate) confirmed: Mutex<Instant>,

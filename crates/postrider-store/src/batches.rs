@@ -27,7 +27,7 @@ use crate::statement::{
 use crate::{Db, Session, StoreError};
 
 pub use formed::{FormedBatches, together};
-pub use record::{BatchRecords, MemberAttempt, Request, record};
+pub use record::{BatchRecords, MemberAttempt, Request, record, record_together};
 pub(crate) use rows::manner;
 
 /// A delivery that is due at an endpoint with batches.

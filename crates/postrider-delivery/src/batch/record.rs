@@ -1,18 +1,77 @@
-//! Writes what came of a batch, and does not give up: what a receiver has accepted is worth more than an attempt.
+//! Writes what came of batches, and does not give up: what a receiver has accepted is worth more than an attempt.
 
+use std::collections::VecDeque;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use postrider_runtime::Pacer;
 use postrider_store::batches::{self, BatchRecords};
 use postrider_store::deliveries::Recorded;
 use postrider_store::{ErrorKind, StoreError};
+use tokio::sync::oneshot;
 use tracing::{error, warn};
 
-use crate::lanes::Inner;
+use crate::lanes::{Inner, lock};
+
+/// Members whose outcomes one transaction writes, if it is more than one batch.
+const MOST_MEMBERS: usize = 1_000;
+
+/// Batches that are over and wait to be recorded. Whoever has the turn writes all that wait, in one transaction: ten at a time, each
+/// in its own, took 13 µs a delivery and as many flushes (PostgreSQL 15, 2 cores, 2026-11-21).
+#[derive(Default)]
+pub(crate) struct Unrecorded {
+    waiting: Mutex<VecDeque<(BatchRecords, oneshot::Sender<()>)>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Unrecorded {
+    fn take(&self) -> Vec<(BatchRecords, oneshot::Sender<()>)> {
+        let mut waiting = lock(&self.waiting);
+        let (mut taken, mut members) = (Vec::new(), 0);
+        while let Some((records, _)) = waiting.front() {
+            members += records.len();
+            if members > MOST_MEMBERS && !taken.is_empty() {
+                break;
+            }
+            taken.extend(waiting.pop_front());
+        }
+        taken
+    }
+}
 
 impl Inner {
-    /// Writes until it is written. A hard stop drops this in the middle: then the leases end, and the batch is sent again.
-    pub(super) async fn record_batch(&self, mut records: BatchRecords) {
+    /// Returns when it is written. A hard stop drops this in the middle: then the leases end, and the batch is sent again.
+    pub(super) async fn record_batch(&self, records: BatchRecords) {
+        let (told, mut written) = oneshot::channel();
+        lock(&self.unrecorded.waiting).push_back((records, told));
+        while written.try_recv().is_err() {
+            let _turn = self.unrecorded.turn.lock().await;
+            let (all, told): (Vec<_>, Vec<_>) = self.unrecorded.take().into_iter().unzip();
+            self.record_batches(all).await;
+            for told in told {
+                // Nobody waits any more after a hard stop.
+                let _ = told.send(());
+            }
+        }
+    }
+
+    async fn record_batches(&self, all: Vec<BatchRecords>) {
+        if all.len() > 1
+            && let Ok(Some(recorded)) = batches::record_together(&self.db, self.owner, &all).await
+        {
+            return all
+                .iter()
+                .zip(recorded)
+                .for_each(|(records, of)| self.note_recorded(records, of));
+        }
+        // What one of them lost or what is refused of it is its own affair.
+        for records in all {
+            self.record_alone(records).await;
+        }
+    }
+
+    /// Writes until it is written.
+    async fn record_alone(&self, mut records: BatchRecords) {
         let mut pacer = Pacer::new(Duration::from_millis(20), Duration::from_secs(2));
         loop {
             match batches::record(&self.db, self.owner, &records).await {

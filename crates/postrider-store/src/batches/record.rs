@@ -75,24 +75,74 @@ impl BatchRecords {
 /// # Errors
 /// When a statement or the commit fails; nothing is written then.
 pub async fn record(db: &Db, owner: i64, records: &BatchRecords) -> Result<Recorded, StoreError> {
-    keeping_first_ends(db, owner, &records.closes, || write(db, owner, records)).await
+    keeping_first_ends(db, owner, &records.closes, || async {
+        let (session, closed, rescheduled) = write(db, owner, &[records]).await?;
+        let recorded = Recorded::of(records.len(), closed, rescheduled);
+        // Who has lost all leases knows nothing of what the batch is by now.
+        let over = recorded.closed + recorded.rescheduled > 0 && !records.again;
+        let over: &[Uuid] = if over { &[records.batch.0] } else { &[] };
+        finish(session, over).await?;
+        Ok(recorded)
+    })
+    .await
 }
 
-async fn write(db: &Db, owner: i64, records: &BatchRecords) -> Result<Recorded, StoreError> {
+/// Writes several in one transaction; `None`, and nothing is written, where a lease of one of them was lost.
+///
+/// # Errors
+/// When a statement or the commit fails; nothing is written then.
+pub async fn record_together(
+    db: &Db,
+    owner: i64,
+    all: &[BatchRecords],
+) -> Result<Option<Vec<Recorded>>, StoreError> {
+    let each: Vec<&BatchRecords> = all.iter().collect();
+    let (mut session, closed, rescheduled) = write(db, owner, &each).await?;
+    let outcomes = all.iter().map(BatchRecords::len).sum();
+    if Recorded::of(outcomes, closed, rescheduled).lost > 0 {
+        session.rollback().await?;
+        return Ok(None);
+    }
+    let over: Vec<Uuid> =
+        all.iter().filter(|records| !records.again).map(|records| records.batch.0).collect();
+    finish(session, &over).await?;
+    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let of = |r: &BatchRecords| Recorded {
+        closed: count(r.closes.len()),
+        rescheduled: count(r.reschedules.len()),
+        ..Recorded::default()
+    };
+    Ok(Some(all.iter().map(of).collect()))
+}
+
+/// Everything but the batches themselves, in a transaction that is still open. How many members were closed, and how many rescheduled.
+async fn write(
+    db: &Db,
+    owner: i64,
+    all: &[&BatchRecords],
+) -> Result<(Session, u64, u64), StoreError> {
+    let mut closes: Vec<Close> = all.iter().flat_map(|r| r.closes.iter().cloned()).collect();
+    let mut later: Vec<Reschedule> =
+        all.iter().flat_map(|r| r.reschedules.iter().cloned()).collect();
+    closes.sort_unstable_by_key(|close| close.id);
+    later.sort_unstable_by_key(|reschedule| reschedule.id);
     let mut session = db.session().await?;
     session.begin().await?;
-    let closed = close(&session, &CloseColumns::of(&records.closes), &owner).await?;
-    tell_exhausted(&session, &records.closes, owner).await?;
-    let rescheduled = reschedule(&session, &records.reschedules, owner).await?;
-    if !records.request.members.is_empty() {
+    let closed = close(&session, &CloseColumns::of(&closes), &owner).await?;
+    tell_exhausted(&session, &closes, owner).await?;
+    let rescheduled = reschedule(&session, &later, owner).await?;
+    for records in all.iter().filter(|records| !records.request.members.is_empty()) {
         attempts(&session, records).await?;
     }
-    // Who has lost all leases knows nothing of what the batch is by now.
-    if closed + rescheduled > 0 && !records.again {
-        session.execute(&BATCHES_FORGET, &[&[records.batch.0].as_slice()]).await?;
+    Ok((session, closed, rescheduled))
+}
+
+/// Commits, and takes away the batches that are over.
+async fn finish(mut session: Session, over: &[Uuid]) -> Result<(), StoreError> {
+    if !over.is_empty() {
+        session.execute(&BATCHES_FORGET, &[&over]).await?;
     }
-    session.commit().await?;
-    Ok(Recorded::of(records.len(), closed, rescheduled))
+    session.commit().await
 }
 
 async fn attempts(session: &Session, records: &BatchRecords) -> Result<u64, StoreError> {
