@@ -1,5 +1,6 @@
 //! What every proof stands on: the ground it runs on, the lines it prints, and the processes it starts.
 
+mod cpu;
 mod crowd;
 mod dice;
 mod evidence;
@@ -16,6 +17,7 @@ mod sink;
 mod talk;
 mod worker;
 
+pub(crate) use cpu::{cpu_of, server_cpu};
 pub(crate) use crowd::{Crowd, CrowdAddresses, CrowdTally, Load, Manner, Offered, manner, place};
 pub(crate) use dice::Dice;
 pub(crate) use evidence::Evidence;

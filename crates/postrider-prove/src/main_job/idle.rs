@@ -4,10 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
 use serde_json::json;
 
-use crate::kit::{Ground, Installation, Lines};
+use crate::kit::{Ground, Installation, Lines, cpu_of, server_cpu};
 
 /// Of one core.
 const TARGET: f64 = 1.0;
@@ -24,12 +23,12 @@ pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<
     installation.drained(Duration::from_secs(10)).await?;
     tokio::time::sleep(settling).await;
 
-    let (worker_before, server_before) = (time_of(worker.pid())?, server_time(&installation)?);
+    let (worker_before, server_before) = (cpu_of(worker.pid())?, server_cpu(&installation.server)?);
     let begun = Instant::now();
     tokio::time::sleep(watched).await;
     let seconds = begun.elapsed().as_secs_f64();
-    let worker_share = share(time_of(worker.pid())?.own - worker_before.own, seconds);
-    let server_share = share(server_time(&installation)?.saturating_sub(server_before), seconds);
+    let worker_share = (cpu_of(worker.pid())? - worker_before) / seconds * 100.0;
+    let server_share = (server_cpu(&installation.server)? - server_before) / seconds * 100.0;
     let sum = worker_share + server_share;
     lines.put(
         sum < TARGET,
@@ -43,40 +42,4 @@ pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<
     );
     worker.stop().await?;
     installation.end().await
-}
-
-fn share(ticks: u64, seconds: f64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "a number of ticks is small")]
-    let used = ticks as f64 / TICKS_PER_SECOND;
-    used / seconds * 100.0
-}
-
-/// The unit of processor times in `/proc`; 100 on every Linux.
-const TICKS_PER_SECOND: f64 = 100.0;
-
-/// Processor time in ticks.
-#[derive(Debug, Clone, Copy)]
-struct Time {
-    own: u64,
-    /// Of children that have ended.
-    children: u64,
-}
-
-/// The processor time that a process has used so far.
-fn time_of(pid: u32) -> anyhow::Result<Time> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("read /proc")?;
-    let (_, fields) = text.rsplit_once(") ").context("read /proc")?;
-    let numbers: Vec<u64> = fields.split(' ').map(|field| field.parse().unwrap_or(0)).collect();
-    // Field 14 of the manual is the twelfth after the name: user, system, and the same of ended children.
-    ensure!(numbers.len() > 15, "/proc has another format");
-    Ok(Time { own: numbers[11] + numbers[12], children: numbers[13] + numbers[14] })
-}
-
-/// The processor time of the server: its processes, and those that have ended.
-fn server_time(installation: &Installation) -> anyhow::Result<u64> {
-    let processes = installation.server.processes();
-    let postmaster = *processes.first().context("a running server")?;
-    let living: u64 =
-        processes.iter().filter_map(|pid| time_of(*pid).ok()).map(|time| time.own).sum();
-    Ok(living + time_of(postmaster)?.children)
 }
