@@ -5,17 +5,19 @@
 --   ALTER ROLE postrider_daemon SET role = 'postrider_owner';                     so that all it makes has one owner
 --   GRANT postrider_publisher TO my_service;                                      a service that publishes
 --   GRANT postrider_reader TO my_dashboard;                                       somebody who looks
+-- The daemon's API works as postrider_api for a tenant's key, and nobody logs in as it.
 
 -- Owns the schema and nothing else. The daemon works as this role, because it makes and drops its own partitions.
 DO $$
 DECLARE
     v_role text;
 BEGIN
-    FOREACH v_role IN ARRAY ARRAY['postrider_owner', 'postrider_publisher', 'postrider_reader'] LOOP
+    FOREACH v_role IN ARRAY ARRAY['postrider_owner', 'postrider_publisher', 'postrider_reader', 'postrider_api'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = v_role) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN', v_role);
         END IF;
     END LOOP;
+    GRANT postrider_api TO postrider_owner;
     -- CREATE SCHEMA IF NOT EXISTS asks for this even where the schema exists.
     EXECUTE format('GRANT CREATE ON DATABASE %I TO postrider_owner', current_database());
 END $$;
@@ -26,11 +28,16 @@ DO $$
 DECLARE
     v_name     text;
     v_readable text[] := ARRAY[
-        'installation', 'partitions', 'tenants', 'webhook_attempts', 'webhook_deliveries', 'webhook_delivery_batches',
+        'audit_log', 'installation', 'partitions', 'tenants', 'webhook_attempts', 'webhook_deliveries', 'webhook_delivery_batches',
         'webhook_egress_rules', 'webhook_endpoint_health', 'webhook_event_ids', 'webhook_events', 'webhook_events_failed',
         'webhook_events_pending', 'webhook_publish_failures', 'webhook_routing_versions', 'webhook_switches',
         'webhook_workers'];
 BEGIN
+    -- What the first migrations could not do where they may not make roles.
+    IF to_regprocedure('postrider.wall_off_tenants()') IS NOT NULL THEN
+        PERFORM postrider.wall_off_tenants();
+    END IF;
+
     -- Publishers: the doors, and no table behind them.
     GRANT USAGE ON SCHEMA postrider TO postrider_publisher, postrider_reader;
     FOR v_name IN

@@ -1,5 +1,50 @@
 -- The sum of all migrations, without the partitions. Written by `just schema`; a test keeps it true.
 
+CREATE TABLE postrider.api_keys (
+    id uuid NOT NULL,
+    tenant_id text COLLATE "C",
+    name text NOT NULL,
+    hash bytea NOT NULL,
+    hint text NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    expires_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    revoked_at timestamp with time zone,
+    CONSTRAINT api_keys_hash UNIQUE (hash),
+    CONSTRAINT api_keys_hash_check CHECK ((octet_length(hash) = 32)),
+    CONSTRAINT api_keys_hint_check CHECK ((length(hint) = 4)),
+    CONSTRAINT api_keys_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT api_keys_pkey PRIMARY KEY (id),
+    CONSTRAINT api_keys_scopes_check CHECK ((((cardinality(scopes) >= 1) AND (cardinality(scopes) <= 3)) AND (scopes <@ '{read,write,publish}'::text[]))),
+    CONSTRAINT api_keys_tenant_id_check CHECK ((tenant_id ~ '^[A-Za-z0-9._:-]{1,128}$'::text))
+) WITH (fillfactor=80);
+
+CREATE TABLE postrider.audit_log (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    tenant_id text COLLATE "C",
+    actor text NOT NULL,
+    address inet,
+    request_id text,
+    action text NOT NULL,
+    subject text NOT NULL,
+    changes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    CONSTRAINT audit_log_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE postrider.idempotency_keys (
+    id bytea NOT NULL,
+    request bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    status smallint,
+    content_type text,
+    body bytea,
+    CONSTRAINT idempotency_keys_id_check CHECK ((octet_length(id) = 32)),
+    CONSTRAINT idempotency_keys_pkey PRIMARY KEY (id),
+    CONSTRAINT idempotency_keys_request_check CHECK ((octet_length(request) = 32))
+);
+
 CREATE TABLE postrider.installation (
     singleton boolean DEFAULT true NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -353,6 +398,12 @@ CREATE TABLE postrider.webhook_workers (
     CONSTRAINT webhook_workers_wakeup_check CHECK ((wakeup = ANY (ARRAY['listen'::text, 'poll'::text])))
 ) WITH (fillfactor=50);
 
+CREATE INDEX api_keys_tenant ON postrider.api_keys USING btree (tenant_id, id);
+
+CREATE INDEX audit_log_tenant ON postrider.audit_log USING btree (tenant_id, id);
+
+CREATE INDEX idempotency_keys_created ON postrider.idempotency_keys USING btree (created_at);
+
 CREATE INDEX webhook_deliveries_open_due ON postrider.webhook_deliveries_open USING btree (endpoint_id, next_attempt_at);
 
 CREATE INDEX webhook_deliveries_open_order ON postrider.webhook_deliveries_open USING btree (endpoint_id, order_key, event_seq) WHERE (order_key IS NOT NULL);
@@ -370,6 +421,12 @@ CREATE INDEX webhook_endpoints_tenant ON postrider.webhook_endpoints USING btree
 CREATE INDEX webhook_event_ids_seq ON postrider.webhook_event_ids USING brin (seq) WITH (pages_per_range='16', autosummarize='on');
 
 CREATE INDEX webhook_publish_failures_failed_at ON postrider.webhook_publish_failures USING btree (failed_at);
+
+CREATE OR REPLACE FUNCTION postrider.acting_tenant()
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$ SELECT nullif(current_setting('postrider.tenant_id', true), '') $function$;
 
 CREATE OR REPLACE FUNCTION postrider.add_days(p_parent text, p_from timestamp with time zone, p_until timestamp with time zone)
  RETURNS integer
@@ -444,6 +501,45 @@ BEGIN
     SELECT r.lo, r.hi INTO STRICT v_lo, v_hi FROM postrider.partitions r WHERE r.parent = p_parent AND r.name = p_name;
     EXECUTE format('ALTER TABLE postrider.%I ATTACH PARTITION postrider.%I FOR VALUES FROM (%s) TO (%s)',
                    p_parent, p_name, postrider.partition_bound(p_parent, v_lo), postrider.partition_bound(p_parent, v_hi));
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.audit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_old     jsonb := CASE WHEN TG_OP = 'INSERT' THEN '{}' ELSE to_jsonb(OLD) END;
+    v_new     jsonb := CASE WHEN TG_OP = 'DELETE' THEN '{}' ELSE to_jsonb(NEW) END;
+    v_row     jsonb := v_old || v_new;
+    v_changes jsonb;
+    v_tenant  text := v_row ->> 'tenant_id';
+BEGIN
+    SELECT jsonb_object_agg(k.key, CASE WHEN k.key ~ '(sealed|^hash)$' THEN '"changed"'
+                                        ELSE jsonb_strip_nulls(jsonb_build_object('from', v_old -> k.key, 'to', v_new -> k.key)) END)
+    INTO v_changes
+    FROM jsonb_object_keys(v_row) AS k (key)
+    WHERE (v_old -> k.key) IS DISTINCT FROM (v_new -> k.key) AND k.key NOT IN ('updated_at', 'last_used_at')
+      AND NOT (TG_OP <> 'UPDATE' AND coalesce(v_new -> k.key, v_old -> k.key) = 'null');
+    IF v_changes IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF TG_TABLE_NAME = 'webhook_endpoint_secrets' THEN
+        SELECT e.tenant_id INTO v_tenant FROM postrider.webhook_endpoints e WHERE e.id = (v_row ->> 'endpoint_id')::uuid;
+        IF NOT FOUND THEN
+            RETURN NULL; -- it goes with its endpoint, which says so
+        END IF;
+    ELSIF v_row ->> 'scope' = 'tenant' THEN
+        v_tenant := v_row ->> 'name';
+    END IF;
+    INSERT INTO postrider.audit_log (tenant_id, actor, address, request_id, action, subject, changes)
+    VALUES (v_tenant, coalesce(nullif(current_setting('postrider.actor', true), ''), 'sql:' || session_user),
+            coalesce(nullif(current_setting('postrider.address', true), '')::inet, inet_client_addr()),
+            nullif(current_setting('postrider.request_id', true), ''),
+            TG_ARGV[0] || CASE TG_OP WHEN 'INSERT' THEN '.created' WHEN 'UPDATE' THEN '.updated' ELSE '.deleted' END,
+            TG_ARGV[2] || CASE TG_ARGV[2] WHEN '' THEN v_row ->> TG_ARGV[1] ELSE replace(v_row ->> TG_ARGV[1], '-', '') END, v_changes);
+    RETURN NULL;
 END $function$;
 
 CREATE OR REPLACE FUNCTION postrider.bodies_owed(p_name text, p_lo timestamp with time zone, p_hi timestamp with time zone)
@@ -1021,20 +1117,88 @@ END $function$;
 CREATE OR REPLACE FUNCTION postrider.tell_of_endpoint_v1(p_endpoint uuid, p_tenant text, p_type text, p_data jsonb)
  RETURNS void
  LANGUAGE sql
+ SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
     SELECT postrider.publish_operator_v1(p_tenant, postrider.random_event_id_v1(), p_type,
         (jsonb_build_object('endpoint_id', postrider.endpoint_text_v1(p_endpoint)) || p_data)::json, p_endpoint)
 $function$;
 
+CREATE OR REPLACE FUNCTION postrider.wall_off_tenants()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '200ms'
+AS $function$
+DECLARE
+    v_table text;
+    v_by    text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'postrider_api') THEN
+        BEGIN
+            CREATE ROLE postrider_api NOLOGIN;
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN NULL; -- another database of this cluster was migrated just now
+            WHEN insufficient_privilege THEN
+                RAISE NOTICE 'postrider: may not create the role postrider_api; run deploy/roles.sql as a superuser';
+                RETURN false;
+        END;
+    END IF;
+    IF NOT pg_has_role(current_user, 'postrider_api', 'MEMBER') THEN
+        EXECUTE format('GRANT postrider_api TO %I', current_user);
+    END IF;
+    GRANT USAGE ON SCHEMA postrider TO postrider_api;
+    GRANT EXECUTE ON FUNCTION postrider.acting_tenant(), postrider.publish_v1, postrider.tell_of_endpoint_v1 TO postrider_api;
+
+    FOR v_table, v_by IN
+        SELECT c.relname, 'tenant_id = postrider.acting_tenant()'
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
+        WHERE c.relnamespace = 'postrider'::regnamespace AND c.relkind IN ('r', 'p')
+          AND (NOT c.relispartition OR c.relname IN ('webhook_deliveries_open', 'webhook_deliveries_closed'))
+        UNION ALL
+        SELECT t, 'EXISTS (SELECT FROM postrider.webhook_endpoints e WHERE e.id = endpoint_id)'
+        FROM unnest('{webhook_endpoint_secrets,webhook_endpoint_health,webhook_attempts,webhook_delivery_batches}'::text[]) t
+        UNION ALL
+        SELECT t, format('EXISTS (SELECT FROM postrider.webhook_events e WHERE e.seq = %1$I.seq AND e.created_at = %1$I.created_at)', t)
+        FROM unnest('{webhook_events_pending,webhook_events_failed}'::text[]) t
+    LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_policy p WHERE p.polname = 'own_tenant' AND p.polrelid = format('postrider.%I', v_table)::regclass);
+        EXECUTE format('CREATE POLICY everybody ON postrider.%I USING (true) WITH CHECK (true)', v_table);
+        EXECUTE format('CREATE POLICY own_tenant ON postrider.%I AS RESTRICTIVE TO postrider_api USING (%s) WITH CHECK (%s)', v_table, v_by, v_by);
+        EXECUTE format('ALTER TABLE postrider.%I ENABLE ROW LEVEL SECURITY', v_table);
+    END LOOP;
+
+    GRANT SELECT ON postrider.installation, postrider.webhook_event_ids, postrider.webhook_events, postrider.webhook_events_pending,
+        postrider.webhook_events_failed, postrider.webhook_deliveries, postrider.webhook_deliveries_open, postrider.webhook_deliveries_closed,
+        postrider.webhook_attempts, postrider.webhook_delivery_batches, postrider.webhook_endpoint_health, postrider.webhook_routing_versions,
+        postrider.webhook_egress_rules, postrider.tenants, postrider.audit_log TO postrider_api;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON postrider.webhook_endpoints, postrider.webhook_endpoint_secrets,
+        postrider.webhook_deliveries_open TO postrider_api;
+    GRANT INSERT, UPDATE, DELETE ON postrider.webhook_endpoint_health TO postrider_api;
+    GRANT INSERT ON postrider.webhook_deliveries, postrider.webhook_deliveries_closed TO postrider_api;
+    RETURN true;
+END $function$;
+
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.api_keys FOR EACH ROW EXECUTE FUNCTION postrider.audit('api_key', 'id', 'key_');
+
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.tenants FOR EACH ROW EXECUTE FUNCTION postrider.audit('tenant', 'tenant_id', '');
+
 CREATE TRIGGER bump_routing_version AFTER INSERT OR DELETE OR UPDATE ON postrider.tenants FOR EACH ROW EXECUTE FUNCTION postrider.bump_routing_version();
 
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_egress_rules FOR EACH ROW EXECUTE FUNCTION postrider.audit('egress', 'tenant_id', '');
+
 CREATE TRIGGER bump_routing_version AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_egress_rules FOR EACH ROW EXECUTE FUNCTION postrider.bump_routing_version();
+
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_endpoint_secrets FOR EACH ROW EXECUTE FUNCTION postrider.audit('secret', 'endpoint_id', 'whk_');
 
 CREATE TRIGGER bump_routing_version AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_endpoint_secrets FOR EACH ROW EXECUTE FUNCTION postrider.bump_routing_version();
 
 CREATE TRIGGER limit_live_secrets AFTER INSERT OR UPDATE ON postrider.webhook_endpoint_secrets FOR EACH ROW EXECUTE FUNCTION postrider.limit_live_secrets();
 
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_endpoints FOR EACH ROW EXECUTE FUNCTION postrider.audit('endpoint', 'id', 'whk_');
+
 CREATE TRIGGER bump_routing_version AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_endpoints FOR EACH ROW EXECUTE FUNCTION postrider.bump_routing_version();
+
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_switches FOR EACH ROW EXECUTE FUNCTION postrider.audit('switch', 'name', '');
 
 CREATE TRIGGER note_switches AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_switches FOR EACH STATEMENT EXECUTE FUNCTION postrider.note_switches();

@@ -1,15 +1,16 @@
-//! The listener: HTTP/1.1, bounded in connections, header size and time, so that no client can hold it up.
+//! The listeners: HTTP/1.1, bounded in connections, header size and time, so that no client can hold it up.
 
 use std::convert::Infallible;
 use std::io;
-use std::pin::pin;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -28,11 +29,11 @@ const MOST_HEADERS: usize = 64;
 
 /// How long a client may take.
 #[derive(Debug, Clone, Copy)]
-struct Times {
+pub(crate) struct Times {
     /// For the whole head of a request, and for the next one to begin on an idle connection.
-    head: Duration,
+    pub(crate) head: Duration,
     /// For a connection in all: a client that reads nothing holds its place no longer.
-    connection: Duration,
+    pub(crate) connection: Duration,
 }
 
 impl Default for Times {
@@ -41,7 +42,7 @@ impl Default for Times {
     }
 }
 
-/// Answers on `listener` until `stop` is requested: softly, requests in hand are answered first.
+/// Answers health, readiness and metrics on `listener` until `stop` is requested: softly, requests in hand are answered first.
 ///
 /// Give it a stop of its own, requested after the worker has stopped: until then `/readyz` says that it drains.
 ///
@@ -53,9 +54,44 @@ pub async fn serve(
     metrics: Metrics,
     stop: Stop,
 ) -> io::Result<()> {
-    listener.local_addr()?;
     let routes = Routes { readiness, metrics };
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    listen(listener, Times::default(), MOST_CONNECTIONS, stop, |_| answering(&routes)).await
+}
+
+/// What answers the requests of one connection.
+fn answering(
+    routes: &Routes,
+) -> impl Fn(Request<Incoming>) -> Answering + Clone + Send + 'static + use<> {
+    let routes = routes.clone();
+    move |request: Request<Incoming>| {
+        let routes = routes.clone();
+        Box::pin(async move { Ok(routes.answer(request.method(), request.uri().path()).await) })
+    }
+}
+
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>;
+
+/// Answers on `listener`, by what `service_for` makes for each connection, until `stop` is requested.
+///
+/// # Errors
+/// When the listener itself fails. Trouble with one connection is that connection's.
+pub(crate) async fn listen<F, S, A, B>(
+    listener: TcpListener,
+    times: Times,
+    most_connections: usize,
+    stop: Stop,
+    service_for: F,
+) -> io::Result<()>
+where
+    F: Fn(SocketAddr) -> S,
+    S: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
+    A: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    listener.local_addr()?;
+    let places = Arc::new(Semaphore::new(most_connections));
     let mut pacer = Pacer::new(Duration::from_millis(10), Duration::from_secs(1));
     let mut connections = JoinSet::new();
     loop {
@@ -68,17 +104,17 @@ pub async fn serve(
             () = stop.soft() => break,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, address)) => {
                 pacer.reset();
-                let (routes, stop) = (routes.clone(), stop.clone());
+                let (service, stop) = (service_for(address), stop.clone());
                 connections.spawn(async move {
-                    connection(stream, Times::default(), routes, stop).await;
+                    connection(stream, times, service, stop).await;
                     drop(place);
                 });
             }
             Err(error) => {
                 // Out of file descriptors, or a client that left: it passes.
-                warn!(%error, "the admin listener could not accept a connection");
+                warn!(%error, "a listener could not accept a connection");
                 stop.soft_within(pacer.next()).await;
             }
         }
@@ -92,17 +128,19 @@ pub async fn serve(
     Ok(())
 }
 
-async fn connection(stream: TcpStream, times: Times, routes: Routes, stop: Stop) {
-    let service = service_fn(move |request| {
-        let routes = routes.clone();
-        async move { Ok::<_, Infallible>(answer(&routes, &request).await) }
-    });
+async fn connection<S, A, B>(stream: TcpStream, times: Times, service: S, stop: Stop)
+where
+    S: Fn(Request<Incoming>) -> A + Clone,
+    A: Future<Output = Result<Response<B>, Infallible>>,
+    B: Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(times.head)
         .max_buf_size(HEAD_BYTES)
         .max_headers(MOST_HEADERS)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service_fn(service));
     let mut serving = pin!(serving);
     let ended = tokio::time::timeout(times.connection, async {
         tokio::select! {
@@ -113,13 +151,9 @@ async fn connection(stream: TcpStream, times: Times, routes: Routes, stop: Stop)
     });
     match ended.await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => debug!(%error, "an admin connection ended badly"),
-        Err(_) => debug!("an admin connection was closed: its time is up"),
+        Ok(Err(error)) => debug!(%error, "a connection ended badly"),
+        Err(_) => debug!("a connection was closed: its time is up"),
     }
-}
-
-async fn answer(routes: &Routes, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    routes.answer(request.method(), request.uri().path()).await
 }
 
 #[cfg(test)]
@@ -138,8 +172,10 @@ mod tests {
         let routes = Routes { readiness: Readiness::new(stop.clone()), metrics: Metrics::new() };
         client.write_all(sent.as_bytes()).await.expect("sends");
         let mut got = String::new();
-        let ((), read) =
-            tokio::join!(connection(stream, times, routes, stop), client.read_to_string(&mut got));
+        let ((), read) = tokio::join!(
+            connection(stream, times, answering(&routes), stop),
+            client.read_to_string(&mut got)
+        );
         read.expect("the connection ends");
         got
     }

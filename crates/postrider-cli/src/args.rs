@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, deliveries, demo, egress, endpoints, events, failed, keys, migrate, prune,
-    run, sign, sink, switch, tenants, verify,
+    api_keys, audit, completions, config, deliveries, demo, egress, endpoints, events, explain,
+    failed, keys, migrate, prune, run, sign, sink, switch, tenants, verify,
 };
 use crate::config::Flags;
 use crate::exit;
@@ -78,6 +78,8 @@ pub(crate) enum Command {
     /// What is owed to endpoints, and what came of it
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// Why an event went to an endpoint of its tenant, or did not
+    Explain(explain::Args),
     /// Events that could not be fanned out, and best-effort publishes that failed
     #[command(subcommand)]
     Failed(failed::Command),
@@ -90,6 +92,12 @@ pub(crate) enum Command {
     /// The kill switch of publishing
     #[command(subcommand)]
     Switch(switch::Command),
+    /// Who may ask the API
+    #[command(subcommand)]
+    ApiKeys(api_keys::Command),
+    /// What was changed, by whom, from where
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// The master keys that seal secrets
     #[command(subcommand)]
     Keys(keys::Command),
@@ -182,6 +190,14 @@ mod tests {
             "deliveries list --status exhausted",
             "deliveries show whd_0",
             "deliveries retry whd_0",
+            "deliveries cancel whd_0",
+            "events redeliver evt_0 --endpoint whk_0 --tenant acme",
+            "explain evt_0 --tenant acme",
+            "api-keys create ci --tenant acme --scope read,publish --expires-in 90d",
+            "api-keys create ops --admin",
+            "api-keys list --tenant acme",
+            "api-keys revoke key_0123456789abcdef0123456789abcdef",
+            "audit list --tenant acme --action endpoint.updated --since 1d",
             "failed list",
             "failed requeue --all",
             "egress set acme --allow-cidrs 10.1.0.0/16,fd00::/8 --deny-cidrs 9.9.9.9 --ports 443,8443",

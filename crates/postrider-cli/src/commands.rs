@@ -1,5 +1,7 @@
 //! One file for each command. Each takes its context and its arguments, and returns how it ended.
 
+pub(crate) mod api_keys;
+pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod deliveries;
@@ -7,10 +9,12 @@ pub(crate) mod demo;
 pub(crate) mod egress;
 pub(crate) mod endpoints;
 pub(crate) mod events;
+pub(crate) mod explain;
 pub(crate) mod failed;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod prune;
+mod repair;
 pub(crate) mod run;
 pub(crate) mod sign;
 pub(crate) mod sink;
@@ -97,6 +101,9 @@ async fn at_database(context: &Context, database: &Database, command: Command) -
         Command::Switch(command) => switch::run(context, database, command).await,
         Command::Keys(command) => keys::run(context, database, command).await,
         Command::Prune(args) => prune::run(context, database, &args).await,
+        Command::Explain(args) => explain::run(context, database, &args).await,
+        Command::ApiKeys(command) => api_keys::run(context, database, command).await,
+        Command::Audit(command) => audit::run(context, database, command).await,
         Command::Status => status::run(context, database).await,
         _ => unreachable!("commands without a database were dispatched before"),
     }

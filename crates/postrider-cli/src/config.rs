@@ -22,7 +22,7 @@ pub(crate) use keys::KEYS;
 pub(crate) use layers::{Flags, Mistake, Sources};
 pub(crate) use read::{parse_span, span_text};
 pub(crate) use sections::{
-    Admin, Database, Egress, Health, Limits, LogFormat, Retention, Role, Worker,
+    Admin, Api, Database, Egress, Health, Limits, LogFormat, Retention, Role, Worker,
 };
 pub(crate) use settings::Setting;
 
@@ -36,6 +36,7 @@ pub(crate) struct Config {
     pub egress: Egress,
     pub retention: Retention,
     pub admin: Admin,
+    pub api: Api,
     /// Where the embedded database and its master key live.
     pub data_dir: PathBuf,
     /// Where the embedded database's server binaries are; `None` looks for them.

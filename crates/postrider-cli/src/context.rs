@@ -6,7 +6,7 @@ use std::time::Duration;
 use postrider_core::seal::KeyRing;
 use postrider_embedded_pg::{EmbeddedPg, Options, Stopped};
 use postrider_store::migrations::{self, SchemaState};
-use postrider_store::{Connect, Db, Mode};
+use postrider_store::{Acting, Connect, Db, Mode};
 
 use crate::args::Global;
 use crate::config::{Config, Flags, Hidden, Loaded, Sources, load, mask_url};
@@ -100,7 +100,13 @@ impl Context {
         // A URL of which we only hope that no pooler is behind it gets nothing that would stay in a stranger's session.
         let ours = embedded.is_some() || self.config.database.direct_url.is_some();
         let mode = if ours { Mode::Direct } else { Mode::Pooled };
-        Ok((Db::new(&connect, mode, 2)?, connect))
+        let db = Db::new(&connect, mode, 2)?.acting(&Acting {
+            tenant: None,
+            actor: format!("cli:{}", user()),
+            address: None,
+            request_id: None,
+        });
+        Ok((db, connect))
     }
 
     async fn check_schema(
@@ -185,6 +191,14 @@ impl Database {
         self.db.close();
         stop(self.embedded, out).await;
     }
+}
+
+/// Who types, for the audit log.
+fn user() -> String {
+    let named = ["LOGNAME", "USER"].into_iter().find_map(|name| std::env::var(name).ok());
+    named
+        .filter(|name| !name.is_empty() && name.len() <= 64)
+        .unwrap_or_else(|| rustix::process::getuid().as_raw().to_string())
 }
 
 async fn stop(embedded: Option<EmbeddedPg>, out: &Output) {

@@ -5,6 +5,7 @@
 //! new session begins under a new incarnation. What was in flight finishes behind it.
 
 mod admin;
+mod api;
 mod hand_off;
 mod options;
 mod session;
@@ -50,6 +51,7 @@ pub(crate) async fn run(
     let mut finished = Finished::default();
     let mut refused = None;
     let admin = Admin::start(options.config.admin.listen, &stop, &metrics).await;
+    let api = api::Listener::start(&options).await?;
     while !stop.soft_requested() {
         let opened = tokio::select! {
             () = stop.soft() => break,
@@ -103,6 +105,7 @@ pub(crate) async fn run(
     if tokio::time::timeout(grace, behind.wait()).await.is_err() {
         stop.request_hard();
     }
+    api.stop().await;
     admin.stop().await;
     if let Some(failure) = refused {
         return Err(failure);

@@ -1,4 +1,4 @@
-//! The ids that Postrider itself makes: endpoints (`whk_…`), deliveries (`whd_…`) and batches of them (`btc_…`).
+//! The ids that Postrider itself makes: endpoints (`whk_…`), deliveries (`whd_…`), batches of them (`btc_…`) and API keys (`key_…`).
 //!
 //! All are UUIDs in the database and prefixed hex everywhere a person or a program outside can see them. Event ids belong
 //! to the producer's contract and live in `postrider-event`.
@@ -21,6 +21,10 @@ pub struct DeliveryId(pub Uuid);
 /// Several deliveries of one endpoint in one request; written `btc_` and 32 hex digits. Sent as `webhook-id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BatchId(pub Uuid);
+
+/// A key of the API; written `key_` and 32 hex digits. Not the key itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ApiKeyId(pub Uuid);
 
 /// The text is not the id that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -137,6 +141,7 @@ macro_rules! prefixed_id {
 prefixed_id!(EndpointId, "an endpoint", "whk_");
 prefixed_id!(DeliveryId, "a delivery", "whd_");
 prefixed_id!(BatchId, "a batch", "btc_");
+prefixed_id!(ApiKeyId, "an API key", "key_");
 
 fn canonical_hex(text: &str) -> Option<Uuid> {
     let canonical = text.len() == 32

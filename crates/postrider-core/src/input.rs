@@ -24,6 +24,18 @@ impl InputError {
     }
 }
 
+/// A tenant's name: the rule of the database, said before it is asked. Code: `tenant.syntax`.
+///
+/// # Errors
+/// When it is none.
+pub fn check_tenant(tenant: &str) -> Result<(), InputError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    if (1..=128).contains(&tenant.len()) && tenant.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(InputError::new("tenant", "tenant.syntax", "must be 1 to 128 of A-Z a-z 0-9 . _ : -"))
+}
+
 /// The text of a JSON field that must be there. Codes: `required` if absent or null, `type` if not a string.
 pub fn required_text<'a>(field: &str, value: Option<&'a Value>) -> Result<&'a str, InputError> {
     match value {

@@ -6,8 +6,10 @@
 
 pub mod address;
 pub mod answer;
+pub mod api_key;
 pub mod auth;
 pub mod batch;
+pub mod endpoint;
 pub mod filter;
 pub mod format;
 pub mod headers;

@@ -221,7 +221,7 @@ fn uncounted(outcome: Outcome, attempts: u16) -> Outcome {
     Outcome { state, ..outcome }
 }
 
-/// Whether somebody tries the endpoint out: that says nothing about its health.
+/// Whether somebody tries the endpoint out, or has an event sent there once more: that says nothing about its health.
 pub(crate) fn is_trial(delivery: &LeasedDelivery) -> bool {
     // The envelope's own beginning, as the publish function composes it.
     let begins = |envelope: &[u8]| {
@@ -229,7 +229,7 @@ pub(crate) fn is_trial(delivery: &LeasedDelivery) -> bool {
         rest.and_then(|rest| rest.strip_prefix(TEST_EVENT.as_bytes()))
             .is_some_and(|rest| rest.first() == Some(&b'"'))
     };
-    delivery.event.as_ref().is_some_and(|event| begins(&event.envelope))
+    delivery.replay || delivery.event.as_ref().is_some_and(|event| begins(&event.envelope))
 }
 
 pub(crate) fn disable_reason(answer: &Answer) -> &'static str {

@@ -48,6 +48,13 @@ impl Batching {
         lock(&self.0).insert(endpoint, Some(until));
     }
 
+    /// There is enough for a batch.
+    pub(crate) fn stir(&self, endpoint: EndpointId) {
+        if let Some(until) = lock(&self.0).get_mut(&endpoint) {
+            *until = None;
+        }
+    }
+
     /// Until when it is left alone, if that is not over.
     pub(crate) fn rests(&self, endpoint: EndpointId) -> Option<Instant> {
         let until = lock(&self.0).get(&endpoint).copied().flatten();

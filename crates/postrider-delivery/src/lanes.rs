@@ -130,6 +130,7 @@ impl Lanes {
     pub fn overflowed(&self, endpoint: EndpointId) {
         let lane = self.0.lane(endpoint);
         lane.overflow();
+        self.0.batching.stir(endpoint);
         self.0.request_pull(endpoint);
         if lane.is_left() {
             self.0.tell_others();

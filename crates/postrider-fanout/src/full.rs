@@ -12,9 +12,16 @@ use postrider_store::events::{Inserted, NewDeliveries};
 use crate::pass::Match;
 use crate::payloads::Payloads;
 
-/// A batch that has all it may have.
-pub(crate) struct FullBatch {
+/// What may go together, before it is known whether the lane has a place for it: nothing is put together yet.
+pub(crate) struct Full {
     /// Of its members among the matches of the endpoint.
+    places: Vec<usize>,
+    /// Of its body, about.
+    pub(crate) bytes: usize,
+}
+
+/// A batch that has all it may have, put together.
+pub(crate) struct FullBatch {
     places: Vec<usize>,
     planned: PlannedBatch,
     item: LeasedDelivery,
@@ -24,13 +31,16 @@ pub(crate) struct FullBatch {
 pub(crate) fn full_batches(
     run: &[Match],
     manner: &BatchManner,
-    payloads: &mut Payloads<'_>,
-) -> Vec<FullBatch> {
+    payloads: &Payloads<'_>,
+) -> Vec<Full> {
     let candidates: Vec<Candidate> = run.iter().map(|m| candidate(m, manner, payloads)).collect();
     let formed = form(Some(&manner.policy), &candidates, usize::MAX);
     let full = formed.requests.into_iter().filter_map(|request| match request {
         Request::Alone(_) => None,
-        Request::Batch(places) => FullBatch::of(run, places, manner, payloads),
+        Request::Batch(places) => {
+            let bytes = places.iter().map(|place| candidates[*place].bytes).sum();
+            Some(Full { places, bytes })
+        }
     });
     full.collect()
 }
@@ -46,10 +56,10 @@ fn candidate(m: &Match, manner: &BatchManner, payloads: &Payloads<'_>) -> Candid
 }
 
 impl FullBatch {
-    /// `None`: it cannot be put together, and its members go by themselves.
-    fn of(
+    /// Puts it together. `None`: it cannot be, and its members are left for a pull to find out why.
+    pub(crate) fn of(
         run: &[Match],
-        places: Vec<usize>,
+        Full { places, .. }: Full,
         manner: &BatchManner,
         payloads: &mut Payloads<'_>,
     ) -> Option<Self> {
@@ -59,7 +69,7 @@ impl FullBatch {
         for place in &places {
             let m = &run[*place];
             let (id, event) = (payloads.delivery_id(m)?, payloads.get(m));
-            members.push(Leased { id, lease_no: 1, attempts: 0, event });
+            members.push(Leased { id, lease_no: 1, attempts: 0, replay: false, event });
         }
         let ids: Vec<_> = members.iter().map(|member| member.id).collect();
         let planned = PlannedBatch {
@@ -76,11 +86,6 @@ impl FullBatch {
     /// How many members.
     pub(crate) fn len(&self) -> usize {
         self.places.len()
-    }
-
-    /// Of its body.
-    pub(crate) fn bytes(&self) -> usize {
-        self.item.event.as_ref().map_or(0, |event| event.envelope.len())
     }
 
     pub(crate) fn places(&self) -> impl Iterator<Item = usize> + '_ {

@@ -55,6 +55,8 @@ pub struct Pass {
     pub deliveries: usize,
     /// Of these, handed to their lanes in memory.
     pub handed_off: usize,
+    /// Of these, left in the database because their lane was full.
+    pub overflowed: usize,
     /// Events that could not be matched for a reason of their own.
     pub troubled: usize,
     /// Events without a body, moved to the failed.
@@ -121,7 +123,8 @@ pub(crate) async fn finish<H: HandOff>(
     let mut plan = decide(&claim, events, routes, limits).await?;
     plan.matches.sort_by_key(|m| m.endpoint.0);
     let mut payloads = Payloads::of(events);
-    let mut reservations = reserve(&plan, &mut payloads, lanes);
+    let mut reservations = reserve(&plan, &mut payloads, limits.bytes, lanes);
+    let overflowed = reservations.iter().map(Reservation::overflow).sum();
     let (rows, handed) = columns(&plan.matches, &mut reservations, &mut payloads);
     let inserted = rows.len();
     let missing =
@@ -152,6 +155,7 @@ pub(crate) async fn finish<H: HandOff>(
         fanned_out: plan.done.len(),
         deliveries: inserted - missing.len(),
         handed_off,
+        overflowed,
         troubled: plan.trouble.len(),
         bodiless: plan.bodiless.len(),
         more: plan.cut || i64::try_from(events.len()).unwrap_or(i64::MAX) >= limits.events,
@@ -216,6 +220,17 @@ struct Reservation {
     left: Left,
 }
 
+impl Reservation {
+    /// How many deliveries have no place because the lane is full.
+    fn overflow(&self) -> usize {
+        let taken = match &self.takes {
+            Takes::First => self.places,
+            Takes::Batches(batches) => batches.iter().map(FullBatch::len).sum(),
+        };
+        if matches!(self.left, Left::Overflow) { self.range.len() - taken } else { 0 }
+    }
+}
+
 /// What fills the places of a reservation.
 enum Takes {
     /// The first ones, one by one.
@@ -233,14 +248,19 @@ enum Left {
     Overflow,
 }
 
-fn reserve<H: HandOff>(plan: &Plan, payloads: &mut Payloads<'_>, lanes: &H) -> Vec<Reservation> {
+fn reserve<H: HandOff>(
+    plan: &Plan,
+    payloads: &mut Payloads<'_>,
+    mut room: usize,
+    lanes: &H,
+) -> Vec<Reservation> {
     let mut reservations = Vec::new();
     let mut start = 0;
     for run in plan.matches.chunk_by(|a, b| a.endpoint == b.endpoint) {
         let (endpoint, range) = (run[0].endpoint, start..start + run.len());
         start += run.len();
         reservations.push(match plan.manners.get(&endpoint) {
-            Some(manner) => reserve_batches(run, range, manner, payloads, lanes),
+            Some(manner) => reserve_batches(run, range, manner, payloads, &mut room, lanes),
             None => reserve_first(run, range, payloads, lanes),
         });
     }
@@ -263,22 +283,34 @@ fn reserve_first<H: HandOff>(
     Reservation { endpoint, range, places, takes: Takes::First, left }
 }
 
-/// What fills a batch goes at once.
+/// What fills a batch goes at once, as far as there are places, and room for what is put together in this pass.
 fn reserve_batches<H: HandOff>(
     run: &[Match],
     range: Range<usize>,
     manner: &BatchManner,
     payloads: &mut Payloads<'_>,
+    room: &mut usize,
     lanes: &H,
 ) -> Reservation {
     let endpoint = run[0].endpoint;
-    let mut batches = full_batches(run, manner, payloads);
-    let full = batches.len();
-    let bytes = batches.iter().map(FullBatch::bytes).sum();
-    let places = if full > 0 { lanes.reserve(endpoint, full, bytes) } else { 0 };
-    batches.truncate(places);
+    let mut full = full_batches(run, manner, payloads);
+    let all = full.len();
+    full.retain(|full| {
+        let fits = full.bytes <= *room;
+        *room -= if fits { full.bytes } else { 0 };
+        fits
+    });
+    let bytes = full.iter().map(|full| full.bytes).sum();
+    let granted = if full.is_empty() { 0 } else { lanes.reserve(endpoint, full.len(), bytes) };
+    let granted_ones = full.into_iter().take(granted);
+    let batches: Vec<FullBatch> =
+        granted_ones.filter_map(|full| FullBatch::of(run, full, manner, payloads)).collect();
+    let places = batches.len();
+    if places < granted {
+        lanes.unreserve(endpoint, granted - places);
+    }
     let members: usize = batches.iter().map(FullBatch::len).sum();
-    let left = match (places < full, members < run.len()) {
+    let left = match (places < all, members < run.len()) {
         (true, _) => Left::Overflow,
         (false, true) => Left::Gathering,
         (false, false) => Left::Nothing,
@@ -353,6 +385,7 @@ fn single(
         lease_no: 1,
         attempts: 0,
         ordered: false,
+        replay: false,
         event: payloads.get(m),
         leased_at,
         batch: None,

@@ -148,7 +148,7 @@ impl<H: HandOff> FanOut<H> {
         if self.doubtful.is_empty() {
             return Ok(());
         }
-        let leases: Vec<_> = self.doubtful.iter().map(|d| (d.id, d.lease_no)).collect();
+        let leases: Vec<_> = self.doubtful.iter().flat_map(LeasedDelivery::leases).collect();
         let released = deliveries::release(&self.db, self.options.owner, &leases).await?;
         if released > 0 {
             info!(
@@ -296,7 +296,7 @@ impl<H: HandOff> FanOut<H> {
         self.metrics.events_failed.inc_by(count(pass.bodiless));
         self.metrics.deliveries_inserted.inc_by(count(pass.deliveries));
         self.metrics.handed_off.inc_by(count(pass.handed_off));
-        self.metrics.overflowed.inc_by(count(pass.deliveries.saturating_sub(pass.handed_off)));
+        self.metrics.overflowed.inc_by(count(pass.overflowed));
         if pass.bodiless > 0 {
             error!(
                 events = pass.bodiless,

@@ -124,6 +124,7 @@ pub async fn pass(
     rows::ledger(&mut round, cutoff(now, retention.ledger)).await?;
     rows::failures(&mut round, cutoff(now, retention.failures)).await?;
     rows::batches(&mut round).await?;
+    rows::idempotency(&mut round).await?;
     Ok(round.report)
 }
 

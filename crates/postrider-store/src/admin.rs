@@ -3,11 +3,16 @@
 //! Nothing here is on the hot path. Listings are pages by key (never OFFSET) over a bounded number of rows, and say when the
 //! bound cut them; counts stop at a cap. Everything that changes an endpoint bumps its tenant's routing version by trigger.
 
+pub mod api_keys;
+pub mod audit;
 pub mod deliveries;
 pub mod egress;
 pub mod endpoints;
 pub mod events;
+pub mod explain;
 pub mod failures;
+pub mod idempotency;
+pub mod repair;
 pub mod sealed;
 pub mod secrets;
 pub mod status;

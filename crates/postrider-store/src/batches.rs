@@ -42,6 +42,8 @@ pub struct DueDelivery {
     pub waited: Duration,
     /// The batch it was last sent in, over or not.
     pub batch: Option<BatchId>,
+    /// The event was sent there before, and this is once more.
+    pub replay: bool,
     /// `None`: the body is gone.
     pub event: Option<EventSize>,
 }
@@ -72,6 +74,8 @@ pub struct Look {
     pub batched: bool,
     /// When something that is not due yet will be.
     pub next_due: Option<Duration>,
+    /// What the look cost, without the wait for a connection.
+    pub took: Duration,
 }
 
 /// A batch that was formed before, as it is found now. All of its open members are locked.
@@ -124,6 +128,8 @@ pub struct Leased {
     pub id: DeliveryId,
     pub lease_no: i32,
     pub attempts: u16,
+    /// The event was sent there before, and this is once more.
+    pub replay: bool,
     pub event: Option<Arc<EventPayload>>,
 }
 
@@ -139,6 +145,7 @@ pub async fn look(
 ) -> Result<Look, StoreError> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut session = db.session().await?;
+    let begun = Instant::now();
     let rows = session.query(&BATCHES_LOOK, &[&endpoint.0, &limit, &owner]).await?;
     let sizes = match events_of(&rows) {
         Some((seqs, first, last)) => {
@@ -147,6 +154,7 @@ pub async fn look(
         None => Sizes::new(),
     };
     drop(session);
+    let took = begun.elapsed();
     let about = rows.iter().find(|row| is_about_endpoint(row));
     let text = |column: &str| about.and_then(|row| row.get::<_, Option<String>>(column));
     Ok(Look {
@@ -159,6 +167,7 @@ pub async fn look(
         next_due: about
             .and_then(|row| row.get::<_, Option<f64>>("next_due"))
             .map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()),
+        took,
     })
 }
 

@@ -3,6 +3,8 @@
 //! On a *direct* connection the settings are set once and statements are prepared. Through a transaction *pooler* neither
 //! survives the transaction, so each one carries its settings with `SET LOCAL` and statements are unnamed.
 
+use std::sync::Arc;
+
 use deadpool::managed::QueueMode;
 use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
@@ -11,6 +13,7 @@ use futures_util::future::try_join3;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+use crate::acting::Acting;
 use crate::connect::HANDSHAKE;
 use crate::{Connect, Statement, StoreError};
 
@@ -45,6 +48,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("statement_timeout", "'30s'"),
     ("lock_timeout", "'5s'"),
     ("idle_in_transaction_session_timeout", "'10s'"),
+    // In the audit log, where nobody else is named.
+    ("postrider.actor", "'worker'"),
 ];
 
 /// Besides, on our own sessions: a bitmap for each row of a batch costs a microsecond that a plain index scan does not. The
@@ -66,6 +71,8 @@ pub fn session_settings() -> String {
 pub struct Db {
     pool: Pool,
     mode: Mode,
+    /// Said at the beginning of every transaction.
+    acting: Option<Arc<str>>,
 }
 
 impl std::fmt::Debug for Db {
@@ -104,7 +111,13 @@ impl Db {
         let pool = builder.build().map_err(|error| {
             StoreError::other("building the connection pool", error.to_string())
         })?;
-        Ok(Self { pool, mode })
+        Ok(Self { pool, mode, acting: None })
+    }
+
+    /// The same connections, used on somebody's behalf: every statement runs in a transaction that says so.
+    #[must_use]
+    pub fn acting(&self, acting: &Acting) -> Self {
+        Self { acting: Some(acting.settings().into()), ..self.clone() }
     }
 
     /// A connection of the pool, waiting for a free one.
@@ -120,6 +133,7 @@ impl Db {
         Ok(Session {
             client: Some(Connection::Shared(client)),
             mode: self.mode,
+            acting: self.acting.clone(),
             in_transaction: false,
         })
     }
@@ -134,6 +148,7 @@ impl Db {
         Ok(Session {
             client: Some(Connection::Apart(Object::take(client))),
             mode: self.mode,
+            acting: self.acting.clone(),
             in_transaction: false,
         })
     }
@@ -154,6 +169,7 @@ impl Db {
 pub struct Session {
     client: Option<Connection>,
     mode: Mode,
+    acting: Option<Arc<str>>,
     in_transaction: bool,
 }
 
@@ -282,9 +298,10 @@ impl Session {
         statement: &Statement,
         params: Params<'_>,
     ) -> Result<Vec<Row>, StoreError> {
-        if self.mode == Mode::Direct {
+        if self.is_plain() {
             return self.run(statement, params).await;
         }
+        self.prepare(statement).await?;
         self.in_transaction = true;
         let begin = self.begin_text();
         let begun = async {
@@ -305,7 +322,7 @@ impl Session {
         statement: &Statement,
         params: Params<'_>,
     ) -> Result<u64, StoreError> {
-        if self.mode == Mode::Direct {
+        if self.is_plain() {
             return self.execute(statement, params).await;
         }
         self.begin().await?;
@@ -314,12 +331,18 @@ impl Session {
         Ok(touched)
     }
 
+    /// Whether a statement needs no transaction around it: the connection is set as it should be, and on nobody's behalf.
+    fn is_plain(&self) -> bool {
+        self.mode == Mode::Direct && self.acting.is_none()
+    }
+
     fn begin_text(&self) -> String {
+        let acting = self.acting.as_deref().unwrap_or_default();
         match self.mode {
-            Mode::Direct => "BEGIN".to_owned(),
+            Mode::Direct => format!("BEGIN;{acting}"),
             // A default for transactions comes too late for the one that sets it.
             Mode::Pooled => {
-                format!("BEGIN ISOLATION LEVEL READ COMMITTED;{}", settings("LOCAL"))
+                format!("BEGIN ISOLATION LEVEL READ COMMITTED;{}{acting}", settings("LOCAL"))
             }
         }
     }

@@ -45,6 +45,8 @@ pub struct LeasedDelivery {
     pub attempts: u16,
     /// Others of its order key wait for its end.
     pub ordered: bool,
+    /// The event was sent there before, and this is once more: what comes of it says nothing of the endpoint's health.
+    pub replay: bool,
     /// `None`: the body is gone, nothing can be sent any more.
     pub event: Option<Arc<EventPayload>>,
     /// From before the leasing statement was sent; the lease certainly holds until `leased_at` + lease time.
@@ -161,6 +163,8 @@ pub async fn pull(
                 lease_no: row.get(1),
                 attempts: u16::try_from(row.get::<_, i16>(2)).unwrap_or(0),
                 ordered: place >= unordered,
+                // What is ordered is sent once more without an order.
+                replay: place < unordered && row.get("replay"),
                 event: events.get(&seq).cloned(),
                 leased_at,
                 batch: None,

@@ -105,6 +105,17 @@ impl StoreError {
             _ => None,
         }
     }
+
+    /// What the server said, without its codes; only for errors of the server.
+    #[must_use]
+    pub fn message(&self) -> Option<String> {
+        let (Cause::Postgres(error) | Cause::Pool(deadpool_postgres::PoolError::Backend(error))) =
+            &self.source
+        else {
+            return None;
+        };
+        error.as_db_error().map(|error| error.message().to_owned())
+    }
 }
 
 /// Anything that can be the cause of a [`StoreError`].

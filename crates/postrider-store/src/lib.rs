@@ -3,6 +3,7 @@
 //! Nothing outside this crate (and the producer library's one call) talks SQL. A statement file begins with the index
 //! that serves it; `tests/it/plans.rs` holds every hot one to that promise on empty, full and all-done tables.
 
+mod acting;
 pub mod admin;
 pub mod batches;
 pub mod clock;
@@ -24,6 +25,7 @@ mod statement;
 pub mod vacuum;
 pub mod workers;
 
+pub use acting::Acting;
 pub use connect::Connect;
 pub use db::{Db, Mode, Session};
 pub use error::{ErrorKind, StoreError};

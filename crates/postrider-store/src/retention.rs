@@ -12,8 +12,8 @@ use crate::statement::{
     BATCHES_PRUNE, RETENTION_BODIES_OWED, RETENTION_COUNT_FAILED, RETENTION_COUNT_LEDGER,
     RETENTION_COUNT_OPEN, RETENTION_COUNT_PUBLISH_FAILURES, RETENTION_EXPIRE, RETENTION_LEDGER,
     RETENTION_LEDGER_LEFTOVERS, RETENTION_LEDGER_REINDEXED, RETENTION_MARK_LEDGER,
-    RETENTION_OLDEST_OPEN, RETENTION_PRUNE_FAILED, RETENTION_PRUNE_LEDGER,
-    RETENTION_PRUNE_PUBLISH_FAILURES, RETENTION_REINDEX_LEDGER,
+    RETENTION_OLDEST_OPEN, RETENTION_PRUNE_FAILED, RETENTION_PRUNE_IDEMPOTENCY,
+    RETENTION_PRUNE_LEDGER, RETENTION_PRUNE_PUBLISH_FAILURES, RETENTION_REINDEX_LEDGER,
 };
 
 /// Why the bodies of a day may not go.
@@ -229,6 +229,18 @@ pub async fn prune_batches(
     limit: i64,
 ) -> Result<u64, StoreError> {
     number(maintenance, &BATCHES_PRUNE, &[&cutoff, &limit]).await
+}
+
+/// Deletes up to `limit` kept answers to requests with an idempotency key from before `cutoff`; how many.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn prune_idempotency(
+    maintenance: &mut Maintenance,
+    cutoff: Timestamp,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    number(maintenance, &RETENTION_PRUNE_IDEMPOTENCY, &[&cutoff, &limit]).await
 }
 
 async fn number(

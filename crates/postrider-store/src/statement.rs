@@ -29,12 +29,19 @@ macro_rules! statements {
 }
 
 statements! {
+    ADMIN_API_KEYS_FIND = "admin_api_keys/find" (BYTEA);
+    ADMIN_API_KEYS_INSERT = "admin_api_keys/insert" (UUID, TEXT, TEXT, BYTEA, TEXT, TEXT_ARRAY, FLOAT8);
+    ADMIN_API_KEYS_LIST = "admin_api_keys/list" (TEXT, UUID, INT8);
+    ADMIN_API_KEYS_REVOKE = "admin_api_keys/revoke" (UUID, TEXT);
+    ADMIN_AUDIT_LIST = "admin_audit/list" (TEXT, TEXT, TEXT, TIMESTAMPTZ, INT8, INT8, INT8);
     ADMIN_DELIVERIES_ATTEMPTS = "admin_deliveries/attempts" (UUID, TIMESTAMPTZ);
+    ADMIN_DELIVERIES_CANCEL = "admin_deliveries/cancel" (UUID, TEXT);
     ADMIN_DELIVERIES_CUT = "admin_deliveries/cut" (UUID, UUID, INT8);
     ADMIN_DELIVERIES_FIND = "admin_deliveries/find" (UUID, UUID);
     ADMIN_DELIVERIES_LIST = "admin_deliveries/list" (TEXT, UUID, TEXT, UUID, UUID, INT8, INT8);
     ADMIN_DELIVERIES_LIST_OPEN = "admin_deliveries/list_open" (TEXT, UUID, UUID, UUID, INT8, INT8);
     ADMIN_DELIVERIES_OF_EVENT = "admin_deliveries/of_event" (UUID, UUID, INT8, INT8);
+    ADMIN_DELIVERIES_REDELIVER = "admin_deliveries/redeliver" (UUID, UUID, INT8, TIMESTAMPTZ, INT2);
     ADMIN_DELIVERIES_RETRY = "admin_deliveries/retry" (UUID);
     ADMIN_EGRESS_CLEAR = "admin_egress/clear" (TEXT);
     ADMIN_EGRESS_LIST = "admin_egress/list" (TEXT);
@@ -56,12 +63,17 @@ statements! {
     ADMIN_EVENTS_CUT = "admin_events/cut" (TIMESTAMPTZ, INT8, INT8);
     ADMIN_EVENTS_FIND = "admin_events/find" (TEXT, TEXT);
     ADMIN_EVENTS_LIST = "admin_events/list" (TEXT, TEXT, TIMESTAMPTZ, INT8, INT8, TEXT, INT8);
+    ADMIN_EVENTS_PUBLISH = "admin_events/publish" (TEXT, TEXT, TEXT, TEXT, TEXT, TEXT_ARRAY, TEXT, FLOAT8, TEXT);
     ADMIN_EVENTS_PUBLISH_TEST = "admin_events/publish_test" (TEXT, TEXT, TEXT);
     ADMIN_EVENTS_SHOW = "admin_events/show" (INT8, TIMESTAMPTZ);
     ADMIN_EVENTS_TAKE = "admin_events/take" (TEXT, TEXT);
     ADMIN_FAILURES_LIST = "admin_failures/list" (INT8, INT8);
     ADMIN_FAILURES_PUBLISH = "admin_failures/publish" (INT8);
     ADMIN_FAILURES_REQUEUE = "admin_failures/requeue" (INT8_ARRAY, INT8, INT8);
+    ADMIN_IDEMPOTENCY_ANSWER = "admin_idempotency/answer" (BYTEA, INT2, TEXT, BYTEA);
+    ADMIN_IDEMPOTENCY_CLAIM = "admin_idempotency/claim" (BYTEA, BYTEA);
+    ADMIN_IDEMPOTENCY_FORGET = "admin_idempotency/forget" (BYTEA);
+    ADMIN_IDEMPOTENCY_LOOK = "admin_idempotency/look" (BYTEA);
     ADMIN_STATUS_BACKLOG = "admin_status/backlog" (INT8);
     ADMIN_STATUS_PARTITIONS = "admin_status/partitions" ();
     ADMIN_STATUS_WORKERS = "admin_status/workers" ();
@@ -141,6 +153,7 @@ statements! {
     RETENTION_OLDEST_OPEN = "retention/oldest_open" ();
     RETENTION_PRUNE_FAILED = "retention/prune_failed" (TIMESTAMPTZ, INT8);
     RETENTION_PRUNE_LEDGER = "retention/prune_ledger" (INT8, INT8, TIMESTAMPTZ);
+    RETENTION_PRUNE_IDEMPOTENCY = "retention/prune_idempotency" (TIMESTAMPTZ, INT8);
     RETENTION_PRUNE_PUBLISH_FAILURES = "retention/prune_publish_failures" (TIMESTAMPTZ, INT8);
     RETENTION_REINDEX_LEDGER = "retention/reindex_ledger" ();
     SEALED_COUNT = "sealed/count" ();

@@ -1,5 +1,7 @@
 //! The admin listener over real sockets, with a real database behind it.
 
+mod rest;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

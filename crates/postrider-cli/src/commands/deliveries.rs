@@ -1,4 +1,4 @@
-//! `postrider deliveries`: what is owed to endpoints, what came of it, and one verb: make an open one due now.
+//! `postrider deliveries`: what is owed to endpoints and what came of it. What can be done about one is in `repair`.
 
 use postrider_core::ids::{DeliveryId, EndpointId};
 use postrider_core::status::DeliveryStatus;
@@ -6,9 +6,9 @@ use postrider_store::admin::deliveries::{self, Attempt, Delivery, DeliveryQuery}
 use postrider_store::admin::{SCAN_LIMIT, status};
 use serde_json::{Value, json};
 
-use super::Ended;
+use super::{Ended, repair};
 use crate::context::{Context, Database};
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
 use crate::input::{self, When};
 use crate::lookup;
 use crate::output::{ago, pairs, safe, table, time};
@@ -20,8 +20,10 @@ pub(crate) enum Command {
     List(List),
     /// Show one delivery and its attempts
     Show(Id),
-    /// Make an open delivery due now
+    /// Make an open delivery due now, or send what is closed once more
     Retry(Id),
+    /// End an open delivery
+    Cancel(Id),
 }
 
 /// One delivery.
@@ -29,7 +31,7 @@ pub(crate) enum Command {
 pub(crate) struct Id {
     /// The delivery: whd_… or the beginning of it
     #[arg(value_name = "DELIVERY")]
-    id: String,
+    pub(super) id: String,
 }
 
 /// Options of `deliveries list`.
@@ -59,7 +61,8 @@ pub(crate) async fn run(context: &Context, database: &Database, command: Command
     match command {
         Command::List(args) => list(context, database, &args).await,
         Command::Show(args) => show(context, database, &args.id).await,
-        Command::Retry(args) => retry(context, database, &args.id).await,
+        Command::Retry(args) => repair::retry(context, database, &args.id).await,
+        Command::Cancel(args) => repair::cancel(context, database, &args.id).await,
     }
 }
 
@@ -161,27 +164,6 @@ async fn show(context: &Context, database: &Database, id: &str) -> Ended {
     Ok(Exit::Done)
 }
 
-async fn retry(context: &Context, database: &Database, id: &str) -> Ended {
-    let delivery = lookup::delivery(&database.db, id).await?;
-    if deliveries::retry(&database.db, delivery.id).await? {
-        context.out.data(&json!({ "id": delivery.id, "due": true, "changed": true }), || {
-            format!("{} is due now", delivery.id)
-        });
-        return Ok(Exit::Done);
-    }
-    // Zero rows have a reason; the row as it is now says which.
-    let delivery = lookup::delivery(&database.db, &delivery.id.to_string()).await?;
-    if delivery.status != DeliveryStatus::Pending.as_str() {
-        return Err(Failure::new(Exit::Failed, format!("{} is closed ({})", delivery.id, status_text(&delivery)))
-            .why("only an open delivery can be retried; sending a closed one again is \"redeliver\", which this version does not have yet"));
-    }
-    let what = if delivery.leased { "a worker holds it now" } else { "it is due already" };
-    context.out.data(&json!({ "id": delivery.id, "due": true, "changed": false }), || {
-        format!("{}: {what}", delivery.id)
-    });
-    Ok(Exit::Done)
-}
-
 /// The status or the error class, with what more is known.
 fn attempt_answer(attempt: &Attempt) -> String {
     let answer = match attempt.status {
@@ -216,7 +198,7 @@ fn attempt_document(attempt: &Attempt) -> Value {
     })
 }
 
-fn status_text(delivery: &Delivery) -> String {
+pub(super) fn status_text(delivery: &Delivery) -> String {
     match (&delivery.reason, delivery.leased) {
         (Some(reason), _) => format!("{}: {reason}", delivery.status),
         (None, true) => format!("{}: held by a worker", delivery.status),

@@ -3,7 +3,7 @@
 mod publish;
 mod show;
 
-use super::Ended;
+use super::{Ended, repair};
 use crate::context::{Context, Database};
 
 /// What to do with events.
@@ -15,6 +15,8 @@ pub(crate) enum Command {
     List(show::List),
     /// Show one event, its envelope and its deliveries
     Show(show::Show),
+    /// Send an event once more
+    Redeliver(repair::Redeliver),
 }
 
 pub(crate) async fn run(context: &Context, database: &Database, command: Command) -> Ended {
@@ -22,5 +24,6 @@ pub(crate) async fn run(context: &Context, database: &Database, command: Command
         Command::Publish(args) => publish::run(context, database, &args).await,
         Command::List(args) => show::list(context, database, &args).await,
         Command::Show(args) => show::show(context, database, &args).await,
+        Command::Redeliver(args) => repair::redeliver(context, database, &args).await,
     }
 }

@@ -1,5 +1,6 @@
 //! From settings to sections, and the rules between their values.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use postrider_store::{Connect, Mode};
 use super::hidden::Hidden;
 use super::layers::{Flags, Sources};
 use super::read::{Reader, span_text};
-use super::{Admin, Config, Database, Egress, Health, Limits, LogFormat, Retention, Role, Worker};
+use super::{
+    Admin, Api, Config, Database, Egress, Health, Limits, LogFormat, Retention, Role, Worker,
+};
 
 /// What must be left of a lease after the longest attempt: to record it, and for clocks that differ.
 const LEASE_SLACK: Duration = Duration::from_secs(10);
@@ -31,7 +34,8 @@ pub(crate) fn build(read: &mut Reader<'_>, sources: &Sources, flags: &Flags) -> 
         limits: limits(read),
         egress: egress(read, flags.dev),
         retention: retention(read),
-        admin: admin(read),
+        admin: Admin { listen: listen(read, "admin.listen", "127.0.0.1:9090") },
+        api: Api { listen: listen(read, "api.listen", "127.0.0.1:8080") },
         data_dir: read
             .path("data_dir")
             .map_or_else(|| default_data_dir(sources), |path| sources.directory.join(path)),
@@ -227,15 +231,15 @@ fn retention(read: &mut Reader<'_>) -> Retention {
     retention
 }
 
-fn admin(read: &mut Reader<'_>) -> Admin {
-    let listen = read.parsed("admin.listen", |text| match text {
+fn listen(read: &mut Reader<'_>, key: &'static str, example: &str) -> Option<SocketAddr> {
+    let listen = read.parsed(key, |text| match text {
         "off" => Ok(None),
         text => text
             .parse()
             .map(Some)
-            .map_err(|_| "must be an address and a port such as 127.0.0.1:9090, or off".to_owned()),
+            .map_err(|_| format!("must be an address and a port such as {example}, or off")),
     });
-    Admin { listen: listen.flatten() }
+    listen.flatten()
 }
 
 fn master_keys(read: &mut Reader<'_>) -> Vec<Hidden> {

@@ -169,6 +169,7 @@ pub(crate) const KEYS: &[Key] = &[
         "how long an event id stays known, so that it cannot be published twice; at least retention.events",
     ),
     key("admin.listen", "127.0.0.1:9090", "address of /healthz, /readyz and /metrics; off: none"),
+    key("api.listen", "off", "address of the REST API, such as 127.0.0.1:8080; off: none"),
     key(
         "data_dir",
         "",

@@ -94,6 +94,12 @@ pub(crate) struct Admin {
     pub listen: Option<SocketAddr>,
 }
 
+/// The address of the REST API.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Api {
+    pub listen: Option<SocketAddr>,
+}
+
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {

@@ -167,7 +167,7 @@ impl Stages {
 fn client(config: &Config) -> Result<Client, StoreError> {
     Client::new(ClientConfig {
         addresses: config.egress.addresses.clone(),
-        own_listeners: config.admin.listen.into_iter().collect(),
+        own_listeners: config.admin.listen.into_iter().chain(config.api.listen).collect(),
         connect_timeout: config.worker.connect_timeout,
         dns: if config.egress.dns_servers.is_empty() {
             Dns::System

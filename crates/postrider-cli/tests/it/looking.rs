@@ -69,7 +69,7 @@ async fn a_retry_makes_an_open_delivery_due_but_takes_none_from_its_worker() {
 
     db.execute(&format!("{open}, lease_owner = NULL")).await;
     cli.run(&["endpoints", "disable", &endpoint]).await.exits(0);
-    cli.run(&["deliveries", "retry", &delivery]).await.exits(1).says("is closed").says("redeliver");
+    cli.run(&["deliveries", "retry", &delivery]).await.exits(1).says("disabled or deleted");
     cli.run(&["deliveries", "retry", "whd_00000000000000000000000000000000"]).await.exits(5);
     cli.run(&["deliveries", "show", "whk_0"]).await.exits(2).says("no delivery id");
 }

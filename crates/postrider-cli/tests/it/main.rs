@@ -16,6 +16,7 @@ mod migrate;
 mod pooler;
 mod promise;
 mod receive;
+mod recovery;
 mod run;
 mod signing;
 mod standardwebhooks;

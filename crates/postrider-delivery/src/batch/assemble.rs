@@ -42,6 +42,7 @@ fn single(endpoint: EndpointId, leased: Leased, leased_at: Instant) -> LeasedDel
         lease_no: leased.lease_no,
         attempts: leased.attempts,
         ordered: false,
+        replay: leased.replay,
         event: leased.event,
         leased_at,
         batch: None,

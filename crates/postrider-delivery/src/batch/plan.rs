@@ -138,10 +138,12 @@ fn new_batch(fresh: &[&DueDelivery], places: &[usize], manner: &Manner<'_>) -> P
     }
 }
 
-/// By itself goes what was tried before, what ends without a request, and tests, which are to say at once whether somebody is there.
+/// By itself goes what was tried before, also as another delivery, what ends without a request, and tests, which are to say at once
+/// whether somebody is there.
 fn candidate(manner: Option<&Manner<'_>>, due: &DueDelivery) -> Candidate {
     let event = due.event.as_ref().filter(|event| !event.expired);
-    let alone = due.attempts > 0 || event.is_none_or(|event| event.event_type == TEST_EVENT);
+    let alone =
+        due.attempts > 0 || due.replay || event.is_none_or(|event| event.event_type == TEST_EVENT);
     let bytes = match (event, manner) {
         (Some(event), Some(manner)) => item_bytes(
             manner.made.format,

@@ -26,6 +26,8 @@ const PULL_BYTES: usize = 4 << 20;
 const REST: Duration = Duration::from_millis(10);
 /// See [`REST`].
 const REST_FACTOR: u32 = 20;
+/// A retry or a batch that has become full meanwhile waits no longer for it.
+const MOST_REST: Duration = Duration::from_millis(250);
 
 /// What a pull brought.
 #[derive(Default)]
@@ -100,7 +102,6 @@ async fn find(
     endpoint: EndpointId,
     wanted: usize,
 ) -> Result<Found, StoreError> {
-    let began = Instant::now();
     let look = batches::look(&inner.db, endpoint, usize::from(MOST_EVENTS), inner.owner).await?;
     let mut found = Found { again: look.next_due, ..Found::default() };
     if !look.asks && !look.batched {
@@ -115,7 +116,7 @@ async fn find(
     }
     let manner = Manner::of(&look);
     if let Some(wait) = nothing_yet(manner.as_ref(), &look) {
-        found.rest = wait.map(|wait| wait.min(REST.max(began.elapsed() * REST_FACTOR)));
+        found.rest = wait.map(|wait| wait.min((look.took * REST_FACTOR).clamp(REST, MOST_REST)));
         found.at_latest(wait);
         return Ok(found);
     }

@@ -9,28 +9,33 @@ use postrider_store::batches::{self, BatchRecords};
 use postrider_store::deliveries::Recorded;
 use postrider_store::{ErrorKind, StoreError};
 use tokio::sync::oneshot;
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use crate::lanes::{Inner, lock};
 
 /// Members whose outcomes one transaction writes, if it is more than one batch.
 const MOST_MEMBERS: usize = 1_000;
+/// Each batch has a statement of its own for its attempts.
+const MOST_BATCHES: usize = 32;
 
 /// Batches that are over and wait to be recorded. Whoever has the turn writes all that wait, in one transaction: ten at a time, each
 /// in its own, took 13 µs a delivery and as many flushes (PostgreSQL 15, 2 cores, 2026-11-21).
 #[derive(Default)]
 pub(crate) struct Unrecorded {
-    waiting: Mutex<VecDeque<(BatchRecords, oneshot::Sender<()>)>>,
+    waiting: Mutex<VecDeque<Waiting>>,
     turn: tokio::sync::Mutex<()>,
 }
 
+/// A batch, and who waits for it: told that it is written, or given it back to write it alone.
+type Waiting = (BatchRecords, oneshot::Sender<Result<(), BatchRecords>>);
+
 impl Unrecorded {
-    fn take(&self) -> Vec<(BatchRecords, oneshot::Sender<()>)> {
+    fn take(&self) -> Vec<Waiting> {
         let mut waiting = lock(&self.waiting);
         let (mut taken, mut members) = (Vec::new(), 0);
         while let Some((records, _)) = waiting.front() {
             members += records.len();
-            if members > MOST_MEMBERS && !taken.is_empty() {
+            if !taken.is_empty() && (members > MOST_MEMBERS || taken.len() >= MOST_BATCHES) {
                 break;
             }
             taken.extend(waiting.pop_front());
@@ -40,33 +45,55 @@ impl Unrecorded {
 }
 
 impl Inner {
-    /// Returns when it is written. A hard stop drops this in the middle: then the leases end, and the batch is sent again.
-    pub(super) async fn record_batch(&self, records: BatchRecords) {
-        let (told, mut written) = oneshot::channel();
-        lock(&self.unrecorded.waiting).push_back((records, told));
-        while written.try_recv().is_err() {
-            let _turn = self.unrecorded.turn.lock().await;
-            let (all, told): (Vec<_>, Vec<_>) = self.unrecorded.take().into_iter().unzip();
-            self.record_batches(all).await;
-            for told in told {
-                // Nobody waits any more after a hard stop.
-                let _ = told.send(());
+    /// Returns when it is written, or cannot be; `false` if nobody knows what became of it. A hard stop drops this in the middle: then
+    /// the leases end, and the batch is sent again.
+    pub(super) async fn record_batch(&self, records: BatchRecords) -> bool {
+        let batch = records.batch;
+        let (tell, mut told) = oneshot::channel();
+        lock(&self.unrecorded.waiting).push_back((records, tell));
+        loop {
+            let answer = tokio::select! {
+                biased;
+                answer = &mut told => answer,
+                _turn = self.unrecorded.turn.lock() => {
+                    self.record_waiting().await;
+                    continue;
+                }
+            };
+            match answer {
+                Ok(Ok(())) => {}
+                Ok(Err(records)) => self.record_alone(records).await,
+                Err(_) => {
+                    error!(batch.id = %batch, "nobody wrote what came of {batch}; its leases end by themselves");
+                    return false;
+                }
             }
+            return true;
         }
     }
 
-    async fn record_batches(&self, all: Vec<BatchRecords>) {
-        if all.len() > 1
-            && let Ok(Some(recorded)) = batches::record_together(&self.db, self.owner, &all).await
-        {
-            return all
-                .iter()
-                .zip(recorded)
-                .for_each(|(records, of)| self.note_recorded(records, of));
+    /// Tries once to write what waits. What one of them lost or what is refused of it is its own affair, outside the turn.
+    async fn record_waiting(&self) {
+        let (all, tell): (Vec<_>, Vec<_>) = self.unrecorded.take().into_iter().unzip();
+        if all.is_empty() {
+            return;
         }
-        // What one of them lost or what is refused of it is its own affair.
-        for records in all {
-            self.record_alone(records).await;
+        let recorded = batches::record_together(&self.db, self.owner, &all).await;
+        if let Err(failure) = &recorded {
+            self.sender.metrics.db_error("recorder");
+            debug!(batches = all.len(), error = %failure, "batches are recorded one by one: {failure}");
+        }
+        let mut recorded = recorded.ok().flatten().unwrap_or_default().into_iter();
+        for (records, tell) in all.into_iter().zip(tell) {
+            let answer = match recorded.next() {
+                Some(recorded) => {
+                    self.note_recorded(&records, recorded);
+                    Ok(())
+                }
+                None => Err(records),
+            };
+            // Nobody waits any more after a hard stop.
+            let _ = tell.send(answer);
         }
     }
 

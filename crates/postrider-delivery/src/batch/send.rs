@@ -43,8 +43,7 @@ impl Inner {
         if Instant::now() < ends || lane.is_probing() {
             self.note_health(lane, &hand.delivery, judged.finding, judged.disable);
         }
-        self.record_batch(judged.records).await;
-        hand.settled = true;
+        hand.settled = self.record_batch(judged.records).await;
     }
 
     /// A member has expired since they were leased: it may not be sent any more, and without it this is another batch. All go

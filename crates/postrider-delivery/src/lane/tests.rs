@@ -15,6 +15,7 @@ fn delivery(endpoint: EndpointId, number: u128, attempts: u16) -> LeasedDelivery
         lease_no: 1,
         attempts,
         ordered: false,
+        replay: false,
         event: None,
         leased_at: Instant::now(),
         batch: None,

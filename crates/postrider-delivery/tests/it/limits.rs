@@ -235,15 +235,15 @@ async fn a_lane_with_a_rate_leases_no_more_than_it_can_start_before_its_attempts
  {
     let stage = Stage::new().await;
     let endpoint = stage.endpoint("acme", "/in").await;
-    let set = "UPDATE postrider.webhook_endpoints SET rate_limit = 3 WHERE id = $1";
+    let set = "UPDATE postrider.webhook_endpoints SET rate_limit = 5 WHERE id = $1";
     stage.client.execute(set, &[&endpoint.0]).await.unwrap();
-    let short = Duration::from_secs(12);
+    let short = Duration::from_secs(16);
     let mut worker = stage.worker(Knobs { lease: short, ..Knobs::default() }).await;
-    stage.publish("acme", "m", 18).await;
+    stage.publish("acme", "m", 35).await;
     let begun = Instant::now();
     worker.fan_out.drain().await.unwrap();
-    stage.becomes(DELIVERED, 18).await;
-    // Six seconds at three a second; what is dropped as too late comes back when its lease ends, after thirteen.
+    stage.becomes(DELIVERED, 35).await;
+    // Seven seconds at five a second; what is dropped as too late, after six, comes back when its lease ends, after seventeen.
     let took = begun.elapsed();
     assert!(took < Duration::from_secs(12), "{took:?}");
     worker.stop().await;

@@ -64,3 +64,28 @@ async fn deliveries_of_a_commit_whose_answer_was_lost_are_due_at_once() {
     assert_eq!(*lanes.pulls.lock().unwrap(), [endpoint]);
     assert_eq!(*lanes.handed.lock().unwrap(), 0);
 }
+
+#[tokio::test]
+async fn all_members_of_a_batch_in_doubt_are_due_at_once() {
+    let mut stage = Stage::new().await;
+    let endpoint = stage.endpoint(&["*"]).await;
+    let batches = "UPDATE postrider.webhook_endpoints SET batch_max_events = 3, batch_max_wait_ms = 60000, batch_max_bytes = 65536, batch_encoding = 'array' WHERE id = $1";
+    stage.client.execute(batches, &[&endpoint.0]).await.unwrap();
+    for id in ["a", "b", "c"] {
+        stage.publish(id).await;
+    }
+    let cut = Cut::before(&stage.db).await;
+    let connect = Connect::parse(&cut.url, "fan-out", None).unwrap();
+    let db = Db::new(&connect, Mode::Direct, 1).unwrap();
+    let lanes = Roomy::default();
+    let mut fan_out = FanOut::new(db, Arc::new(lanes.clone()), options(), Metrics::new());
+
+    cut.at_the_next_commit();
+    fan_out.pass().await.expect_err("the connection is lost");
+    stage.becomes(PENDING, 0).await;
+    let batched = "SELECT count(*) FROM postrider.webhook_deliveries_open WHERE lease_owner = 1 AND batch_id IS NOT NULL";
+    assert_eq!(stage.count(batched).await, 3, "it went through");
+    assert_eq!(fan_out.pass().await.unwrap().claimed, 0);
+    let due = "SELECT count(*) FROM postrider.webhook_deliveries_open WHERE lease_owner IS NULL AND next_attempt_at <= clock_timestamp()";
+    assert_eq!(stage.count(due).await, 3);
+}

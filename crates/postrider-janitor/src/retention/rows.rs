@@ -1,4 +1,4 @@
-//! What goes row by row, in chunks: the ledger, recorded failures, and batches that nobody waits for.
+//! What goes row by row, in chunks: the ledger, recorded failures, batches that nobody waits for, and answers that the API keeps.
 
 use jiff::{SignedDuration, Timestamp};
 use postrider_store::StoreError;
@@ -11,6 +11,8 @@ const CHUNK: i64 = 5000;
 /// A batch ends with the record of its last attempt. Only where all its members were cancelled, or ended without one, it stays; for
 /// so long at least.
 const BATCH_STAYS: SignedDuration = SignedDuration::from_hours(1);
+/// How long the API gives an answer again.
+const ANSWERS_STAY: SignedDuration = SignedDuration::from_hours(24);
 /// So many rows must have gone since the ledger's index was made anew before it is again, and a quarter of those that stay.
 const REINDEX_AFTER: i64 = 1_000_000;
 
@@ -55,6 +57,17 @@ pub(super) async fn batches(round: &mut Round<'_>) -> Result<(), StoreError> {
     let cutoff = round.now.checked_sub(BATCH_STAYS).unwrap_or(Timestamp::MIN);
     while !round.report.dry_run && round.goes_on() {
         if retention::prune_batches(round.maintenance, cutoff, CHUNK).await? == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Answers that are given again to whoever asks the same with the same idempotency key.
+pub(super) async fn idempotency(round: &mut Round<'_>) -> Result<(), StoreError> {
+    let cutoff = round.now.checked_sub(ANSWERS_STAY).unwrap_or(Timestamp::MIN);
+    while !round.report.dry_run && round.goes_on() {
+        if retention::prune_idempotency(round.maintenance, cutoff, CHUNK).await? == 0 {
             break;
         }
     }

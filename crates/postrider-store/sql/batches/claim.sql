@@ -7,7 +7,7 @@ WITH unwell AS MATERIALIZED (
       AND h.probe_owner IS DISTINCT FROM $3
 )
 SELECT d.id, d.attempts, extract(epoch FROM (SELECT clock_timestamp()) - d.next_attempt_at)::float8 AS waited, d.batch_id,
-       d.event_seq, d.event_created_at
+       d.event_seq, d.event_created_at, d.replay > 0 AS replay
 FROM postrider.webhook_deliveries_open d
 WHERE d.endpoint_id = $1 AND d.next_attempt_at <= (SELECT clock_timestamp()) AND d.order_key IS NULL
   AND NOT EXISTS (SELECT FROM unwell)

@@ -8,4 +8,4 @@ UPDATE postrider.webhook_deliveries_open d
 SET next_attempt_at = clock_timestamp() + make_interval(secs => $4), lease_owner = $3, lease_no = d.lease_no + 1, batch_id = i.batch_id
 FROM input i
 WHERE d.id = ANY (ARRAY[i.id])
-RETURNING d.id, d.lease_no, d.attempts, d.event_seq, d.event_created_at
+RETURNING d.id, d.lease_no, d.attempts, d.event_seq, d.event_created_at, d.replay > 0 AS replay

@@ -9,7 +9,7 @@ WITH unwell AS MATERIALIZED (
     WHERE h.endpoint_id = $1 AND (h.circuit <> 'closed' OR h.paused_until > clock_timestamp())
       AND h.probe_owner IS DISTINCT FROM $3
 ), due AS MATERIALIZED (
-    SELECT d.id, d.attempts, d.event_seq, d.event_created_at, d.next_attempt_at, d.batch_id
+    SELECT d.id, d.attempts, d.event_seq, d.event_created_at, d.next_attempt_at, d.batch_id, d.replay > 0 AS replay
     FROM postrider.webhook_deliveries_open d
     WHERE d.endpoint_id = $1 AND d.next_attempt_at <= (SELECT clock_timestamp()) AND d.order_key IS NULL
       AND NOT EXISTS (SELECT FROM unwell)
@@ -17,12 +17,12 @@ WITH unwell AS MATERIALIZED (
     LIMIT $2
 )
 SELECT due.id, due.attempts, extract(epoch FROM (SELECT clock_timestamp()) - due.next_attempt_at)::float8 AS waited, due.batch_id,
-       due.event_seq, due.event_created_at,
+       due.event_seq, due.event_created_at, due.replay,
        NULL::text AS tenant_id, NULL::text AS format, NULL::smallint AS max_events, NULL::integer AS max_wait_ms, NULL::integer AS max_bytes,
        NULL::text AS encoding, NULL::boolean AS ordered, NULL::boolean AS batched, NULL::float8 AS next_due
 FROM due
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, NULL,
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL,
        e.tenant_id, e.format, e.batch_max_events, e.batch_max_wait_ms, e.batch_max_bytes, e.batch_encoding,
        EXISTS (SELECT FROM postrider.webhook_deliveries_open d WHERE d.endpoint_id = $1 AND d.order_key IS NOT NULL),
        -- By the endpoint only where it asks for none any more: one that does has left many dead entries there.

@@ -28,11 +28,11 @@ WITH unwell AS MATERIALIZED (
     UPDATE postrider.webhook_deliveries_open d
     SET next_attempt_at = clock_timestamp() + make_interval(secs => $4), lease_owner = $3, lease_no = d.lease_no + 1
     WHERE d.id = ANY (ARRAY(SELECT due.id FROM due))
-    RETURNING d.id, d.lease_no, d.attempts, d.event_seq, d.event_created_at
+    RETURNING d.id, d.lease_no, d.attempts, d.event_seq, d.event_created_at, d.replay > 0 AS replay
 )
-SELECT l.id, l.lease_no, l.attempts, l.event_seq, l.event_created_at, NULL::boolean AS ordered, NULL::boolean AS batching
+SELECT l.id, l.lease_no, l.attempts, l.event_seq, l.event_created_at, NULL::boolean AS ordered, NULL::boolean AS batching, l.replay
 FROM leased l
 UNION ALL
 SELECT NULL, NULL, NULL, NULL, NULL,
        EXISTS (SELECT FROM postrider.webhook_deliveries_open d WHERE d.endpoint_id = $1 AND d.order_key IS NOT NULL),
-       EXISTS (SELECT FROM batching)
+       EXISTS (SELECT FROM batching), NULL

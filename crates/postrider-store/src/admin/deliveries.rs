@@ -1,5 +1,5 @@
-//! Deliveries as people look for them, and the one thing they may do to an open one: make it due now.
-//! Reads `webhook_deliveries` and `webhook_attempts`; writes nothing but the due time.
+//! Deliveries as people look for them. What they may do about one is in `repair`.
+//! Reads `webhook_deliveries` and `webhook_attempts`; writes nothing.
 
 use std::net::IpAddr;
 
@@ -10,10 +10,9 @@ use uuid::Uuid;
 
 use crate::admin::events::EventKey;
 use crate::admin::{Page, SCAN_LIMIT};
-use crate::control::ENDPOINTS_CHANNEL;
 use crate::statement::{
     ADMIN_DELIVERIES_ATTEMPTS, ADMIN_DELIVERIES_CUT, ADMIN_DELIVERIES_FIND, ADMIN_DELIVERIES_LIST,
-    ADMIN_DELIVERIES_LIST_OPEN, ADMIN_DELIVERIES_OF_EVENT, ADMIN_DELIVERIES_RETRY, CONTROL_NOTIFY,
+    ADMIN_DELIVERIES_LIST_OPEN, ADMIN_DELIVERIES_OF_EVENT,
 };
 use crate::{Db, StoreError};
 
@@ -169,21 +168,7 @@ pub async fn attempts(db: &Db, delivery: &Delivery) -> Result<Vec<Attempt>, Stor
         .collect())
 }
 
-/// Makes an open delivery due now and knocks for a worker; false if it is due already, held by a worker, or closed.
-///
-/// # Errors
-/// When the database cannot be asked.
-pub async fn retry(db: &Db, id: DeliveryId) -> Result<bool, StoreError> {
-    let mut session = db.session().await?;
-    let rows = session.query(&ADMIN_DELIVERIES_RETRY, &[&id.0]).await?;
-    let changed = !rows.is_empty();
-    if changed {
-        session.query(&CONTROL_NOTIFY, &[&ENDPOINTS_CHANNEL, &""]).await?;
-    }
-    Ok(changed)
-}
-
-fn milliseconds(at: Timestamp) -> u64 {
+pub(super) fn milliseconds(at: Timestamp) -> u64 {
     u64::try_from(at.as_millisecond()).unwrap_or(0)
 }
 

@@ -91,6 +91,14 @@ impl SecretInfo {
     }
 }
 
+/// The kinds of those secrets of an endpoint that stay the longest: what signs when all others have ended.
+#[must_use]
+pub fn lasting_kinds(secrets: &[SecretInfo]) -> Vec<SecretKind> {
+    let end = |secret: &SecretInfo| secret.expires_at.unwrap_or(Timestamp::MAX);
+    let last = secrets.iter().map(end).max();
+    secrets.iter().filter(|secret| Some(end(secret)) == last).filter_map(SecretInfo::kind).collect()
+}
+
 /// One page of endpoints in the order of their creation, of one tenant or of all.
 ///
 /// # Errors

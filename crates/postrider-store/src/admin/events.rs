@@ -1,12 +1,15 @@
 //! Events as people look for them: newest first, by tenant, type and time, or by id.
-//! Reads the ledger, the bodies and the queue; writes nothing.
+//! Reads the ledger, the bodies and the queue; [`publish`] writes them, by the one function that does.
 
 use jiff::Timestamp;
+use postrider_event::Event;
 use serde_json::Value;
 use tokio_postgres::Row;
 
 use crate::admin::{Page, SCAN_LIMIT};
-use crate::statement::{ADMIN_EVENTS_CUT, ADMIN_EVENTS_FIND, ADMIN_EVENTS_LIST, ADMIN_EVENTS_SHOW};
+use crate::statement::{
+    ADMIN_EVENTS_CUT, ADMIN_EVENTS_FIND, ADMIN_EVENTS_LIST, ADMIN_EVENTS_PUBLISH, ADMIN_EVENTS_SHOW,
+};
 use crate::{Db, StoreError};
 
 /// Which events to list.
@@ -111,6 +114,77 @@ pub async fn find(
         keys.retain(|key| key.id == prefix);
     }
     Ok(keys)
+}
+
+/// What came of publishing an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Inserted,
+    /// It was published before, with the same content.
+    Duplicate,
+    /// Its id was published before with other content; nothing was written.
+    Conflict,
+    /// Publishing is switched off; nothing was written.
+    Disabled,
+    /// It breaks a rule that only the database knows, such as a smaller limit of this installation.
+    Refused {
+        field: String,
+        code: String,
+        detail: String,
+    },
+}
+
+/// Publishes an event, in a transaction of its own.
+///
+/// # Errors
+/// When the database cannot be asked. Then it may have been published, and publishing it again says so.
+pub async fn publish(db: &Db, event: &Event) -> Result<Outcome, StoreError> {
+    let ends = event.expires_after().map(|span| span.as_secs_f64());
+    let mut session = db.session().await?;
+    let published = session
+        .query(
+            &ADMIN_EVENTS_PUBLISH,
+            &[
+                &event.tenant(),
+                &event.id(),
+                &event.event_type().as_str(),
+                &event.data(),
+                &event.attributes_json(),
+                &event.labels(),
+                &event.ordering_key(),
+                &ends,
+                &event.traceparent(),
+            ],
+        )
+        .await;
+    let rows = match published {
+        Err(error) if error.sqlstate() == Some(REFUSED) => {
+            return Ok(refused(&error.message().unwrap_or_default()));
+        }
+        published => published?,
+    };
+    match rows.first().map(|row| row.get(0)) {
+        Some("inserted") => Ok(Outcome::Inserted),
+        Some("duplicate") => Ok(Outcome::Duplicate),
+        Some("conflict") => Ok(Outcome::Conflict),
+        Some("disabled") => Ok(Outcome::Disabled),
+        _ => Err(StoreError::other(ADMIN_EVENTS_PUBLISH.name, "an outcome that is not known")),
+    }
+}
+
+/// `invalid_parameter_value`: the database's own check of an event.
+const REFUSED: &str = "22023";
+
+/// Reads `postrider: field: detail (code)`.
+fn refused(message: &str) -> Outcome {
+    let message = message.trim_start_matches("postrider: ");
+    let (field, rest) = message.split_once(": ").unwrap_or(("", message));
+    let (detail, code) = rest.rsplit_once(" (").unwrap_or((rest, "event"));
+    Outcome::Refused {
+        field: field.to_owned(),
+        code: code.trim_end_matches(')').to_owned(),
+        detail: detail.to_owned(),
+    }
 }
 
 /// All of one event; `None` if retention removed its body.

@@ -79,6 +79,7 @@ pub fn together(
         lease_no: first.lease_no,
         attempts: members.iter().map(|member| member.attempts).max().unwrap_or(0),
         ordered: false,
+        replay: false,
         event: Some(Arc::new(EventPayload {
             id: batch.id.to_string(),
             envelope: Bytes::from(body),

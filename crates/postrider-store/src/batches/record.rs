@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use postrider_core::ids::{BatchId, DeliveryId, EndpointId};
 use postrider_core::status::ErrorClass;
@@ -16,7 +17,7 @@ use crate::deliveries::{Close, Recorded, Reschedule};
 use crate::statement::{BATCHES_ATTEMPTS, BATCHES_FORGET};
 use crate::{Db, Session, StoreError};
 
-/// What a request meant for its members, each part in delivery-id order.
+/// What a request meant for its members.
 #[derive(Debug, Clone)]
 pub struct BatchRecords {
     pub batch: BatchId,
@@ -131,9 +132,9 @@ async fn write(
     let closed = close(&session, &CloseColumns::of(&closes), &owner).await?;
     tell_exhausted(&session, &closes, owner).await?;
     let rescheduled = reschedule(&session, &later, owner).await?;
-    for records in all.iter().filter(|records| !records.request.members.is_empty()) {
-        attempts(&session, records).await?;
-    }
+    session.prepare(&BATCHES_ATTEMPTS).await?;
+    let kept = all.iter().filter(|records| !records.request.members.is_empty());
+    try_join_all(kept.map(|records| attempts(&session, records))).await?;
     Ok((session, closed, rescheduled))
 }
 

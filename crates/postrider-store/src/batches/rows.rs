@@ -66,6 +66,7 @@ fn delivery(row: &Row, sizes: &Sizes) -> DueDelivery {
         attempts: u16::try_from(row.get::<_, i16>("attempts")).unwrap_or(0),
         waited: Duration::try_from_secs_f64(row.get("waited")).unwrap_or_default(),
         batch: row.get::<_, Option<Uuid>>("batch_id").map(BatchId),
+        replay: row.get("replay"),
         event: sizes.get(&seq).cloned(),
     }
 }
@@ -141,6 +142,7 @@ pub(super) fn leased(rows: &[Row], events: &HashMap<i64, Arc<EventPayload>>) -> 
         id: DeliveryId(row.get("id")),
         lease_no: row.get("lease_no"),
         attempts: u16::try_from(row.get::<_, i16>("attempts")).unwrap_or(0),
+        replay: row.get("replay"),
         event: events.get(&row.get::<_, i64>("event_seq")).cloned(),
     };
     rows.iter().map(leased).collect()

@@ -7,3 +7,4 @@ mod plans;
 mod roles;
 mod schema;
 mod sealing;
+mod wall;

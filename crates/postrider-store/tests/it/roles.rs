@@ -5,8 +5,14 @@ use tokio_postgres::Client;
 
 const ROLES: &str = include_str!("../../../../deploy/roles.sql");
 /// What nobody but the owner reads: secrets, and what the migrations and the janitor keep for themselves.
-const CLOSED: [&str; 4] =
-    ["ledger_marks", "ledger_state", "schema_history", "webhook_endpoint_secrets"];
+const CLOSED: [&str; 6] = [
+    "api_keys",
+    "idempotency_keys",
+    "ledger_marks",
+    "ledger_state",
+    "schema_history",
+    "webhook_endpoint_secrets",
+];
 
 /// Runs the file as a superuser does. Another test may make the same roles in the cluster at this moment.
 async fn grant(client: &Client) {

@@ -47,7 +47,7 @@ pub(crate) async fn update(context: &Context, database: &Database, args: &Update
     let change = changes(args, &endpoint, &egress)?;
     if let Some(profiles) = &change.settings.signing {
         let secrets = endpoints::secrets(&database.db, endpoint.id).await?;
-        request::check_signed(&request::lasting(&secrets), profiles)?;
+        request::check_signed(&endpoints::lasting_kinds(&secrets), profiles)?;
     }
     // The keys are asked for only when there is something to seal.
     let sealing = matches!(change.headers, Change::Set(_)) || change.settings.is_secret();

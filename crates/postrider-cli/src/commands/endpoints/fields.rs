@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use postrider_core::batch::{BatchPolicy, Encoding};
-use postrider_core::filter::{Subscription, is_operator_event};
+use postrider_core::endpoint;
+use postrider_core::filter::is_operator_event;
 use postrider_core::headers::CustomHeaders;
 use postrider_core::input::InputError;
 use postrider_core::ordering::{OnFailure, Ordering};
@@ -17,11 +18,6 @@ use serde_json::Value;
 use crate::config::Egress;
 use crate::exit::{Exit, Failure};
 use crate::{input, json};
-
-/// The most event types that one endpoint may list.
-const MAX_TYPES: usize = 200;
-const MAX_DESCRIPTION: usize = 200;
-const MAX_METADATA: usize = 16 * 1024;
 
 /// Options that `add` and `update` share.
 #[derive(Debug, clap::Args)]
@@ -82,14 +78,9 @@ pub(crate) struct Fields {
     pub dev: bool,
 }
 
-/// A tenant's name. The same rule as in the database, said before it is asked.
+/// A tenant's name.
 pub(crate) fn check_tenant(tenant: &str) -> Result<(), Failure> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
-    if (1..=128).contains(&tenant.len()) && tenant.bytes().all(allowed) {
-        return Ok(());
-    }
-    Err(InputError::new("tenant", "tenant.syntax", "must be 1 to 128 of A-Z a-z 0-9 . _ : -")
-        .into())
+    Ok(postrider_core::input::check_tenant(tenant)?)
 }
 
 /// A URL that may be stored. What this installation does not permit is refused with the setting that would.
@@ -112,12 +103,7 @@ pub(crate) fn url(text: &str, egress: &Egress) -> Result<EndpointUrl, Failure> {
 
 /// Event types and filter, compiled once to see that they can be.
 pub(crate) fn check_subscription(types: &[String], filter: Option<&Value>) -> Result<(), Failure> {
-    if types.len() > MAX_TYPES {
-        let detail = format!("has {} entries; at most {MAX_TYPES} are accepted", types.len());
-        return Err(InputError::new("event_types", "filter.size", detail).into());
-    }
-    Subscription::compile(types, filter)
-        .map(drop)
+    endpoint::check_subscription(types, filter)
         .map_err(|error| Failure::new(Exit::Usage, error.to_string()))
 }
 
@@ -163,13 +149,9 @@ impl Fields {
     }
 
     pub(crate) fn description(&self) -> Result<Option<&str>, Failure> {
-        match self.description.as_deref() {
-            Some(text) if text.chars().count() > MAX_DESCRIPTION => {
-                let detail = format!("has more than {MAX_DESCRIPTION} characters");
-                Err(InputError::new("description", "description.length", detail).into())
-            }
-            description => Ok(description),
-        }
+        let description = self.description.as_deref();
+        description.map_or(Ok(()), endpoint::check_description)?;
+        Ok(description)
     }
 
     /// The filter; `Some(None)` where the text is `none`, which takes a filter away.
@@ -184,13 +166,7 @@ impl Fields {
     pub(crate) fn metadata(&self) -> Result<Option<Value>, Failure> {
         let Some(text) = self.metadata.as_deref() else { return Ok(None) };
         let value = json("metadata", text)?;
-        if !value.is_object() {
-            return Err(InputError::new("metadata", "type", "must be a JSON object").into());
-        }
-        if value.to_string().len() > MAX_METADATA {
-            let detail = format!("has more than {MAX_METADATA} bytes");
-            return Err(InputError::new("metadata", "metadata.size", detail).into());
-        }
+        endpoint::check_metadata(&value)?;
         Ok(Some(value))
     }
 
@@ -200,66 +176,25 @@ impl Fields {
         if texts == &["default"] {
             return Ok(Some(None));
         }
-        let schedule = Schedule::parse(texts)?;
-        let whole = |(index, wait): (usize, &Duration)| {
-            i32::try_from(wait.as_millis()).map_err(|_| {
-                InputError::new(
-                    format!("retry_schedule[{index}]"),
-                    "schedule.range",
-                    "a wait must be 1ms to 7d",
-                )
-            })
-        };
-        let waits: Vec<i32> =
-            schedule.waits().iter().enumerate().map(whole).collect::<Result<_, _>>()?;
-        if waits.is_empty() {
-            return Err(InputError::new(
-                "retry_schedule",
-                "schedule.count",
-                "must have at least one wait",
-            )
-            .into());
-        }
-        Ok(Some(Some(waits)))
+        Ok(Some(Some(endpoint::schedule_ms(&Schedule::parse(texts)?)?)))
     }
 
     /// The order in which it is sent to, if that changes from what it `was`.
     pub(crate) fn order(&self, was: Order) -> Result<Option<Order>, Failure> {
-        if self.ordering.is_none() && self.on_failure.is_none() {
-            return Ok(None);
-        }
-        let ordering = self.ordering.as_deref().map_or(Ok(was.ordering), Ordering::parse)?;
-        let on_failure = match self.on_failure.as_deref() {
-            Some(text) => OnFailure::parse(text)?,
-            // Without an order nobody waits for anybody.
-            None if ordering == Ordering::None => OnFailure::Block,
-            None => was.on_failure,
-        };
-        if ordering == Ordering::None && on_failure != OnFailure::Block {
-            let detail = "nothing is skipped without an order; name one with --ordering";
-            return Err(InputError::new("on_failure", "on_failure.without_order", detail).into());
-        }
-        Ok(Some(Order { ordering, on_failure }))
+        let ordering = self.ordering.as_deref().map(Ordering::parse).transpose()?;
+        let on_failure = self.on_failure.as_deref().map(OnFailure::parse).transpose()?;
+        let order = endpoint::order(ordering, on_failure, (was.ordering, was.on_failure))?;
+        Ok(order.map(|(ordering, on_failure)| Order { ordering, on_failure }))
     }
 
     /// The time for one attempt in ms; `Some(None)` for `default`.
     pub(crate) fn timeout_ms(&self) -> Result<Option<Option<i32>>, Failure> {
-        or_default(self.timeout.as_deref(), |text| {
-            let span = input::span(text).ok().and_then(|span| i32::try_from(span.as_millis()).ok());
-            span.filter(|ms| (100..=30_000).contains(ms)).ok_or_else(|| {
-                InputError::new("timeout", "timeout.range", "must be 100ms to 30s, with its unit")
-            })
-        })
+        or_default(self.timeout.as_deref(), |text| endpoint::timeout_ms(input::span(text).ok()))
     }
 
     /// The requests in flight at once; `Some(None)` for `default`.
     pub(crate) fn max_in_flight(&self) -> Result<Option<Option<i32>>, Failure> {
-        or_default(self.max_in_flight.as_deref(), |text| {
-            let number = text.parse().ok().filter(|number| (1..=1000).contains(number));
-            number.ok_or_else(|| {
-                InputError::new("max_in_flight", "max_in_flight.range", "must be 1 to 1000")
-            })
-        })
+        or_default(self.max_in_flight.as_deref(), |text| endpoint::max_in_flight(text.parse().ok()))
     }
 }
 
@@ -289,22 +224,13 @@ impl Fields {
 
     /// The requests a second; `Some(None)` for `default`.
     pub(crate) fn rate_limit(&self) -> Result<Option<Option<i32>>, Failure> {
-        or_default(self.rate_limit.as_deref(), |text| {
-            let number = text.parse().ok().filter(|number| (1..=100_000).contains(number));
-            number.ok_or_else(|| {
-                InputError::new("rate_limit", "rate_limit.range", "must be 1 to 100000")
-            })
-        })
+        or_default(self.rate_limit.as_deref(), |text| endpoint::rate_limit(text.parse().ok()))
     }
 }
 
 /// In a batch all start at once; in an order each waits for the one before it.
 pub(crate) fn check_batch_or_order(batched: bool, ordering: Ordering) -> Result<(), Failure> {
-    if batched && ordering != Ordering::None {
-        let detail = "events in order are sent one by one; choose either --ordering or batches";
-        return Err(InputError::new("batch", "batch.ordered", detail).into());
-    }
-    Ok(())
+    Ok(endpoint::check_batch_or_order(batched, ordering)?)
 }
 
 fn or_default<T>(

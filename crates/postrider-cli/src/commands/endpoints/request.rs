@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use postrider_core::auth::{Auth, TlsIdentity};
+use postrider_core::endpoint;
 use postrider_core::format::Format;
 use postrider_core::input::InputError;
-use postrider_core::signing::{Profile, SecretKind, SigningSecret, is_unsigned};
+use postrider_core::signing::{Profile, SecretKind, SigningSecret};
 use postrider_destinations::EndpointTls;
-use postrider_store::admin::endpoints::{Change, RequestSettings, SecretInfo};
+use postrider_store::admin::endpoints::{Change, RequestSettings};
 use zeroize::Zeroizing;
 
 use super::fields;
@@ -99,25 +99,9 @@ impl RequestFields {
     }
 }
 
-/// Every request has a signature: an opaque secret writes none of its own, and a profile none with a key pair.
+/// Every request has a signature.
 pub(crate) fn check_signed(kinds: &[SecretKind], profiles: &[Profile]) -> Result<(), Failure> {
-    if is_unsigned(kinds.iter().copied(), profiles) {
-        let detail = "an opaque secret signs profiles only; name one with --sign";
-        return Err(InputError::new("signing", "signing.unsigned", detail).into());
-    }
-    if !profiles.is_empty() && !kinds.iter().any(|kind| *kind != SecretKind::Ed25519) {
-        let detail =
-            "a profile is signed with a standard or an opaque secret; rotate one in beside it";
-        return Err(InputError::new("signing", "signing.secret", detail).into());
-    }
-    Ok(())
-}
-
-/// The kinds of those secrets of an endpoint that stay the longest: what signs when all others have ended.
-pub(crate) fn lasting(secrets: &[SecretInfo]) -> Vec<SecretKind> {
-    let end = |secret: &SecretInfo| secret.expires_at.unwrap_or(Timestamp::MAX);
-    let last = secrets.iter().map(end).max();
-    secrets.iter().filter(|secret| Some(end(secret)) == last).filter_map(SecretInfo::kind).collect()
+    Ok(endpoint::check_signed(kinds, profiles)?)
 }
 
 /// A signing secret of this kind from a file, or a new one; and whether the caller brought it.

@@ -13,7 +13,6 @@ use postrider_store::admin::status::{self, COUNT_CAP};
 use postrider_store::endpoint_health::{self, HealthRow};
 use serde_json::{Value, json};
 
-use super::request;
 use crate::commands::Ended;
 use crate::commands::status::capped;
 use crate::context::{Context, Database};
@@ -128,7 +127,7 @@ pub(super) fn secret_document(secret: &SecretInfo) -> Value {
 /// Whether its requests have no signature of any kind, now or when the secrets that have an end have ended.
 fn unsigned(endpoint: &Endpoint, secrets: &[SecretInfo]) -> bool {
     let profiles = Profile::list_from_json(&endpoint.signing).unwrap_or_default();
-    is_unsigned(request::lasting(secrets), &profiles)
+    is_unsigned(endpoints::lasting_kinds(secrets), &profiles)
 }
 
 fn profiles(endpoint: &Endpoint, secrets: &[SecretInfo]) -> String {

@@ -30,6 +30,7 @@ fn judged(attempts: u16, answer: Answer, capture: Capture) -> Judged {
         lease_no: 1,
         attempts,
         ordered: false,
+        replay: false,
         event: None,
         leased_at: Instant::now(),
         batch: None,

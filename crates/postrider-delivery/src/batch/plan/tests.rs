@@ -16,6 +16,7 @@ fn due(n: u128) -> DueDelivery {
         attempts: 0,
         waited: Duration::from_secs(5),
         batch: None,
+        replay: false,
         event: Some(EventSize {
             id_bytes: 5,
             envelope_bytes: 200,
@@ -170,6 +171,7 @@ fn a_look_says_whether_it_is_worth_locking_anything() {
         ordered: false,
         batched,
         next_due: None,
+        took: Duration::ZERO,
     };
     let fresh = |n| DueDelivery { waited: Duration::from_millis(400), ..due(n) };
     let wait = Some(Duration::from_millis(600));

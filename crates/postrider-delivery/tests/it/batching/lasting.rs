@@ -205,6 +205,64 @@ async fn a_member_that_is_closed_already_keeps_its_end_and_is_told_of() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_batches_are_recorded_together_or_none_of_them() {
+    let stage = Stage::new().await;
+    let one = stage.batching(2, 0, 1 << 20).await;
+    stage.publish("acme", "e", 2).await;
+    stage.fan_out_only().await;
+    let (first, first_id) = leased(&stage, one, 1, Duration::from_secs(60)).await;
+    stage.publish("acme", "f", 2).await;
+    stage.fan_out_only().await;
+    let (second, second_id) = leased(&stage, one, 1, Duration::from_secs(60)).await;
+    let good = |id, leased: &[Leased]| records(one, id, leased, DeliveryStatus::Delivered);
+    let all = [good(first_id, &first), good(second_id, &second)];
+    // A lease of the second one has passed on.
+    let pass = "UPDATE postrider.webhook_deliveries_open SET lease_no = lease_no + 1 WHERE id = $1";
+    stage.client.execute(pass, &[&second[0].id.0]).await.unwrap();
+    assert_eq!(batches::record_together(&stage.pool, 1, &all).await.unwrap(), None);
+    assert_eq!((stage.count(OPEN).await, stage.count(BATCHES).await), (4, 2), "nothing is written");
+    let back = "UPDATE postrider.webhook_deliveries_open SET lease_no = lease_no - 1 WHERE id = $1";
+    stage.client.execute(back, &[&second[0].id.0]).await.unwrap();
+    let recorded = batches::record_together(&stage.pool, 1, &all).await.unwrap().unwrap();
+    assert!(recorded.iter().all(|recorded| (recorded.closed, recorded.lost) == (2, 0)));
+    assert_eq!((stage.count(DELIVERED).await, stage.count(BATCHES).await), (4, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_cannot_be_recorded_holds_up_no_other() {
+    let stage = Stage::new().await;
+    let stuck = stage.batching(2, 0, 1 << 20).await;
+    stage.receiver.behave(
+        "/in",
+        Behaviour::Delay(Duration::from_millis(400), Box::new(Behaviour::status(200))),
+    );
+    stage.publish("acme", "e", 2).await;
+    let mut worker = stage.at_work(Knobs::default()).await;
+    stage.receiver.wait_for(1, Duration::from_secs(5)).await;
+    // An operator's statement holds a row of it for long.
+    let holder = stage.another_client().await;
+    let hold = format!(
+        "BEGIN; SELECT FROM postrider.webhook_deliveries_open WHERE endpoint_id = '{}' LIMIT 1 FOR UPDATE",
+        stuck.0
+    );
+    holder.batch_execute(&hold).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(stage.count(DELIVERED).await, 0, "the answer has come and cannot be recorded");
+    stage.receiver.behave("/in", Behaviour::status(200));
+    for n in 0..5 {
+        stage.publish("acme", &format!("f{n}-"), 2).await;
+        worker.fan_out.drain().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // The group that the first one was in is given up after five seconds; then each is recorded for itself.
+    stage.becomes(DELIVERED, 10).await;
+    assert_eq!(stage.count(OPEN).await, 2);
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    stage.becomes(DELIVERED, 12).await;
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_batch_is_kept_of_an_endpoint_that_is_disabled_while_its_events_are_fanned_out() {
     let stage = Stage::new().await;
     let endpoint = stage.batching(2, 60_000, 1 << 20).await;

@@ -1,0 +1,123 @@
+//! The REST API under `/api/v1`: JSON, bearer keys, problems as RFC 9457 has them, pages by key.
+//!
+//! Every handler gets a [`Caller`], whose `db` shows it what its key allows and nothing else: a tenant's key works as the role
+//! `postrider_api`, to which row security shows that tenant alone. Reads and writes through `postrider_store::admin`.
+
+mod api_keys;
+mod audit;
+mod caller;
+mod cursor;
+mod deliveries;
+mod endpoints;
+mod events;
+mod idempotency;
+mod params;
+mod problem;
+mod publish;
+mod request;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware;
+use axum::routing::{get, post};
+use postrider_runtime::Stop;
+use postrider_store::Db;
+use tokio::net::TcpListener;
+
+use self::problem::Problem;
+use crate::server::{self, Times};
+
+/// Connections at once.
+const MOST_CONNECTIONS: usize = 512;
+const TIMES: Times =
+    Times { head: Duration::from_secs(20), connection: Duration::from_secs(3_600) };
+
+/// What the API works with. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Api(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    db: Db,
+    open: bool,
+}
+
+impl Api {
+    /// An API on this database. `open`: who asks from this machine itself needs no key, for trying things out.
+    #[must_use]
+    pub fn new(db: Db, open: bool) -> Self {
+        Self(Arc::new(Inner { db, open }))
+    }
+
+    fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    fn is_open(&self) -> bool {
+        self.0.open
+    }
+
+    /// Answers on `listener` until `stop` is requested: softly, requests in hand are answered first.
+    ///
+    /// # Errors
+    /// When the listener itself fails.
+    pub async fn serve(self, listener: TcpListener, stop: Stop) -> std::io::Result<()> {
+        let router = router(self);
+        let service = move |address: SocketAddr| {
+            let router = router.clone();
+            move |request: http::Request<hyper::body::Incoming>| {
+                let mut request = request.map(axum::body::Body::new);
+                request.extensions_mut().insert(Peer(address));
+                let router = router.clone();
+                async move { tower::ServiceExt::oneshot(router, request).await }
+            }
+        };
+        server::listen(listener, TIMES, MOST_CONNECTIONS, stop, service).await
+    }
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy)]
+struct Peer(SocketAddr);
+
+fn router(api: Api) -> Router {
+    let routes = Router::new()
+        .route("/events", get(events::list).post(publish::publish))
+        .route("/events/{id}", get(events::show))
+        .route("/events/{id}/deliveries", get(events::deliveries))
+        .route("/events/{id}/explain", get(events::explain))
+        .route("/events/{id}/redeliver", post(events::redeliver))
+        .route("/endpoints", get(endpoints::list))
+        .route("/endpoints/{id}", get(endpoints::show).delete(endpoints::delete))
+        .route("/endpoints/{id}/enable", post(endpoints::enable))
+        .route("/endpoints/{id}/disable", post(endpoints::disable))
+        .route("/endpoints/{id}/deliveries", get(endpoints::deliveries))
+        .route("/deliveries/{id}", get(deliveries::show))
+        .route("/deliveries/{id}/attempts", get(deliveries::attempts))
+        .route("/deliveries/{id}/retry", post(deliveries::retry))
+        .route("/deliveries/{id}/cancel", post(deliveries::cancel))
+        .route("/api-keys", get(api_keys::list).post(api_keys::create))
+        .route("/api-keys/{id}", axum::routing::delete(api_keys::revoke))
+        .route("/audit", get(audit::list))
+        .method_not_allowed_fallback(no_method);
+    Router::new()
+        .nest("/api/v1", routes)
+        .fallback(no_route)
+        // The last one is the outermost: a request is given its id, then its caller, then its key is looked at.
+        .layer(middleware::from_fn_with_state(api.clone(), idempotency::once))
+        .layer(middleware::from_fn_with_state(api.clone(), caller::identify))
+        .layer(middleware::from_fn(request::identify))
+        .with_state(api)
+}
+
+async fn no_route() -> Problem {
+    Problem::not_found("path", "there is nothing here; the API is under /api/v1")
+}
+
+async fn no_method(request: Request) -> Problem {
+    Problem::method(request.method())
+}

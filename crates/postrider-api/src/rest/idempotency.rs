@@ -1,0 +1,134 @@
+//! `Idempotency-Key` on a POST: the first request is carried out, and whoever sends the same again within a day gets its answer.
+//! By the IETF draft of that header: 400 for a key that is none, 409 while the first is under way, 422 where the key came with another request.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use postrider_store::StoreError;
+use postrider_store::admin::idempotency::{self, Answer, Claimed, Digest};
+use sha2::{Digest as _, Sha256};
+use tracing::warn;
+
+use super::Api;
+use super::caller::Caller;
+use super::problem::Problem;
+
+/// The largest body of a request.
+pub(super) const MOST_BYTES: usize = 2 << 20;
+/// The largest answer that is kept.
+const MOST_ANSWER: usize = 1 << 20;
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// Marks an answer that is shown once: it is not kept, so a key cannot be given with what it answers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ShownOnce;
+
+pub(super) async fn once(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let key = match (request.method(), request.headers().get(KEY)) {
+        (&Method::POST, Some(key)) => key.clone(),
+        _ => return next.run(request).await,
+    };
+    match carry_out(&api, &key, request, next).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn carry_out(
+    api: &Api,
+    key: &HeaderValue,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let visible = |text: &str| (1..=255).contains(&text.len());
+    let key = key.to_str().ok().filter(|text| visible(text)).ok_or_else(|| {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "idempotency_key.syntax",
+            "must be 1 to 255 visible characters",
+        )
+    })?;
+    if request.uri().path().ends_with("/api-keys") {
+        let detail =
+            "what this answers is shown once and cannot be kept; send it without Idempotency-Key";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "idempotency_key.secret", detail));
+    }
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, MOST_BYTES).await.map_err(|_| too_large())?;
+    let actor = parts.extensions.get::<Caller>().map_or("", |caller| caller.actor.as_str());
+    let id = digest(&[actor, parts.uri.path(), key].map(str::as_bytes));
+    let asked = digest(&[parts.uri.query().unwrap_or_default().as_bytes(), &body]);
+    match idempotency::claim(api.db(), &id, &asked).await? {
+        Claimed::First => {}
+        Claimed::Again(answer) => return Ok(again(answer)),
+        Claimed::UnderWay => {
+            let detail = "the same request is being answered";
+            return Err(Problem::conflict("idempotency_key.under_way", detail).again_after(1));
+        }
+        Claimed::Other => {
+            return Err(Problem::field(
+                "",
+                "idempotency_key.reused",
+                "the key came with another request before",
+            ));
+        }
+    }
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    keep(api, &id, response).await
+}
+
+/// Keeps an answer that would be the same again, and frees the key of any other.
+async fn keep(api: &Api, id: &Digest, response: Response) -> Result<Response, Problem> {
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let lasting = !parts.status.is_server_error()
+        && parts.status != StatusCode::TOO_MANY_REQUESTS
+        && body.len() <= MOST_ANSWER
+        && parts.extensions.get::<ShownOnce>().is_none();
+    let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kept: Result<(), StoreError> = if lasting {
+        let answer = Answer {
+            status: parts.status.as_u16(),
+            content_type: content_type.unwrap_or_default().to_owned(),
+            body: body.to_vec(),
+        };
+        idempotency::answer(api.db(), id, &answer).await
+    } else {
+        idempotency::forget(api.db(), id).await
+    };
+    if let Err(failure) = kept {
+        // What was asked is done. The key is taken for a minute; after it the same request is carried out again.
+        warn!(error = %failure, "an answer could not be kept for its idempotency key: {failure}");
+    }
+    Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+fn again(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = (status, answer.body).into_response();
+    let content_type = HeaderValue::from_str(&answer.content_type);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, content_type.unwrap_or(HeaderValue::from_static("application/json")));
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+pub(super) fn too_large() -> Problem {
+    let detail = format!("the body has more than {MOST_BYTES} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body.size", detail)
+}
+
+/// SHA-256 over the parts, each preceded by its length.
+fn digest(parts: &[&[u8]]) -> Digest {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}

@@ -1,0 +1,168 @@
+//! What went wrong, as RFC 9457 writes it: `application/problem+json` with a stable `code`, and the fields to blame.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, StatusCode};
+use postrider_core::input::InputError;
+use postrider_store::{ErrorKind, StoreError};
+use serde_json::{Value, json};
+use tracing::error;
+
+use super::request::RequestId;
+
+/// An answer that is a problem.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    /// Part of the API: never changes its meaning.
+    code: &'static str,
+    detail: String,
+    errors: Vec<Value>,
+    retry_after: Option<u16>,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), errors: Vec::new(), retry_after: None }
+    }
+
+    /// What is not there, or is another tenant's.
+    pub(super) fn not_found(what: &'static str, detail: impl Into<String>) -> Self {
+        let code = match what {
+            "event" => "event.not_found",
+            "endpoint" => "endpoint.not_found",
+            "delivery" => "delivery.not_found",
+            "api key" => "api_key.not_found",
+            _ => "not_found",
+        };
+        Self::new(StatusCode::NOT_FOUND, code, detail)
+    }
+
+    /// Who asks is not known.
+    pub(super) fn unauthorized(detail: &'static str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "auth.key", detail)
+    }
+
+    /// Who asks may not.
+    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "auth.scope", detail)
+    }
+
+    pub(super) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    pub(super) fn method(method: &Method) -> Self {
+        let detail = format!("{method} means nothing here");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail)
+    }
+
+    /// A field of the body, or a parameter, that cannot be accepted.
+    pub(super) fn field(pointer: impl Into<String>, code: &'static str, detail: &str) -> Self {
+        let error = json!({ "pointer": pointer.into(), "code": code, "detail": detail });
+        Self {
+            errors: vec![error],
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "input", "the request cannot be accepted")
+        }
+    }
+
+    /// The same is to be asked again after so many seconds.
+    pub(super) fn again_after(self, seconds: u16) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+}
+
+impl From<InputError> for Problem {
+    fn from(error: InputError) -> Self {
+        Self::field(pointer(&error.field), error.code, &error.detail)
+    }
+}
+
+impl From<postrider_event::InvalidEvent> for Problem {
+    fn from(invalid: postrider_event::InvalidEvent) -> Self {
+        Self::field(pointer(&invalid.field), invalid.code, &invalid.detail)
+    }
+}
+
+/// The JSON pointer of a field as our messages name it: `headers.x-team`, `retry_schedule[2]`.
+fn pointer(field: &str) -> String {
+    let parts = field.split(['.', '[']).map(|part| part.trim_end_matches(']'));
+    parts.filter(|part| !part.is_empty()).fold(String::new(), |mut pointer, part| {
+        pointer.push('/');
+        pointer.push_str(&part.replace('~', "~0").replace('/', "~1"));
+        pointer
+    })
+}
+
+impl From<StoreError> for Problem {
+    fn from(failure: StoreError) -> Self {
+        let unavailable =
+            |code, detail| Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).again_after(1);
+        let request = RequestId::current();
+        match failure.kind() {
+            ErrorKind::Unavailable | ErrorKind::Resources => {
+                error!(request, error = %failure, "a request could not be answered: {failure}");
+                unavailable("database.unavailable", "the database cannot be reached")
+            }
+            ErrorKind::ReadOnly => {
+                unavailable("database.read_only", "the database takes no changes")
+            }
+            ErrorKind::Retryable => {
+                unavailable("database.busy", "the database is busy with the same rows")
+            }
+            ErrorKind::Denied | ErrorKind::Content | ErrorKind::Other => {
+                error!(request, error = %failure, "a request could not be answered: {failure}");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal",
+                    "the log of the daemon says why, under this request_id",
+                )
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let title = self.status.canonical_reason().unwrap_or_default();
+        let mut body = json!({
+            "type": "about:blank", "title": title, "status": self.status.as_u16(), "code": self.code, "detail": self.detail,
+            "request_id": RequestId::current(),
+        });
+        if !self.errors.is_empty() {
+            body["errors"] = self.errors.into();
+        }
+        let mut response = (self.status, format!("{body}\n")).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.entry(ALLOW).or_insert(HeaderValue::from_static("GET, POST, DELETE"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_of_ours_has_its_pointer() {
+        for (field, expected) in [
+            ("url", "/url"),
+            ("headers.x-team", "/headers/x-team"),
+            ("retry_schedule[2]", "/retry_schedule/2"),
+            ("attributes.a/b~c", "/attributes/a~1b~0c"),
+            ("", ""),
+        ] {
+            assert_eq!(pointer(field), expected);
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! The REST API over real sockets, with a real database behind it.
+
+use std::net::SocketAddr;
+
+use postrider_api::Api;
+use postrider_core::api_key::{ApiKey, Scope};
+use postrider_runtime::{Stop, Tasks};
+use postrider_store::Db;
+use postrider_store::admin::api_keys::{self, NewApiKey};
+use postrider_testkit::TestDb;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_postgres::Client;
+
+use crate::{answer, pool};
+
+/// An API with two tenants, a and b, each with an endpoint and a key, and an admin's key.
+struct Stage {
+    address: SocketAddr,
+    db: Db,
+    client: Client,
+    admin: String,
+    a: String,
+    b: String,
+    _tasks: Tasks,
+    _test: TestDb,
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: Value,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        Self::with(false).await
+    }
+
+    async fn with(open: bool) -> Self {
+        let test = TestDb::new().await;
+        let db = pool(test.url(), 8);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let mut tasks = Tasks::new(Stop::new());
+        tasks.spawn("api", Api::new(db.clone(), open).serve(listener, Stop::new()));
+        let key = async |number: u8, tenant: Option<&str>| {
+            let key = ApiKey::generate(&[number; 32]);
+            let new = NewApiKey { tenant, name: "test", scopes: &Scope::ALL, expires_in: None };
+            api_keys::create(&db, &key, &new).await.expect("stored");
+            key.expose().to_owned()
+        };
+        let (admin, a, b) = (key(1, None).await, key(2, Some("a")).await, key(3, Some("b")).await);
+        let client = test.client().await;
+        client
+            .batch_execute("INSERT INTO postrider.webhook_endpoints (id, tenant_id, url, event_types) SELECT gen_random_uuid(), t, 'https://example.com/' || t, '{email.*}' FROM unnest('{a,b}'::text[]) t")
+            .await
+            .expect("inserted");
+        Self { address, db, client, admin, a, b, _tasks: tasks, _test: test }
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let headers: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request = format!(
+            "{method} /api/v1{path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(self.address).await.expect("connects");
+        stream.write_all(request.as_bytes()).await.expect("sends");
+        let (status, text) = answer(&mut stream).await;
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
+        let body = serde_json::from_str(body).unwrap_or(Value::Null);
+        Answer { status, head: head.to_lowercase(), body }
+    }
+
+    async fn with_key(&self, key: &str, method: &str, path: &str, body: &str) -> Answer {
+        self.ask(method, path, &[("authorization", &format!("Bearer {key}"))], body).await
+    }
+
+    async fn get(&self, key: &str, path: &str) -> Answer {
+        self.with_key(key, "GET", path, "").await
+    }
+
+    async fn text(&self, sql: &str) -> String {
+        self.client.query_one(sql, &[]).await.expect("one row").get(0)
+    }
+
+    /// The endpoint of a tenant, as the API writes it.
+    async fn endpoint(&self, tenant: &str) -> String {
+        self.text(&format!("SELECT 'whk_' || replace(id::text, '-', '') FROM postrider.webhook_endpoints WHERE tenant_id = '{tenant}'")).await
+    }
+
+    /// An event of the tenant that was sent, or is to be.
+    async fn sent(&self, tenant: &str, id: &str, status: &str) -> String {
+        let publish = "SELECT postrider.publish_v1($1, $2, 'email.sent', '{\"n\":1}', NULL, NULL, NULL, NULL, NULL, false)";
+        self.client.query_one(publish, &[&tenant, &id]).await.expect("published");
+        let table = if status == "pending" { "open" } else { "closed" };
+        let (open, next, closed) = match status {
+            "pending" => ("true", "'3000-01-01'::timestamptz", "NULL"),
+            _ => ("false", "NULL", "clock_timestamp()"),
+        };
+        self.text(&format!(
+            "WITH e AS (DELETE FROM postrider.webhook_events_pending p USING postrider.webhook_events v WHERE v.seq = p.seq AND v.tenant_id = '{tenant}' AND v.id = '{id}' RETURNING v.seq, v.created_at)
+             INSERT INTO postrider.webhook_deliveries_{table} (id, endpoint_id, event_seq, event_created_at, open, status, tenant_id, next_attempt_at, closed_at)
+             SELECT (lpad(to_hex(floor(extract(epoch FROM e.created_at) * 1000)::bigint), 12, '0') || '8' || substr(md5('{tenant}{id}'), 14, 3) || 'b' || substr(md5('{tenant}{id}'), 18))::uuid,
+                    w.id, e.seq, e.created_at, {open}, '{status}', '{tenant}', {next}, {closed}
+             FROM e, postrider.webhook_endpoints w WHERE w.tenant_id = '{tenant}' RETURNING 'whd_' || replace(id::text, '-', '')"
+        )).await
+    }
+}
+
+fn is_problem(answer: &Answer, status: u16, code: &str) {
+    assert_eq!(
+        (answer.status, answer.body["code"].as_str()),
+        (status, Some(code)),
+        "{}",
+        answer.body
+    );
+    assert!(answer.head.contains("content-type: application/problem+json"), "{}", answer.head);
+    let request = answer.body["request_id"].as_str().expect("a request id");
+    assert!(answer.head.contains(&format!("x-request-id: {request}")), "{}", answer.head);
+}
+
+#[tokio::test]
+async fn nobody_gets_in_without_a_live_key() {
+    let stage = Stage::set().await;
+    let none = stage.ask("GET", "/events", &[], "").await;
+    is_problem(&none, 401, "auth.key");
+    assert!(none.head.contains("www-authenticate: bearer"));
+    for wrong in ["Bearer x", "Bearer prk_", "Basic YTpi", "Bearer", ""] {
+        is_problem(
+            &stage.ask("GET", "/events", &[("authorization", wrong)], "").await,
+            401,
+            "auth.key",
+        );
+    }
+    assert_eq!(stage.get(&stage.a, "/events").await.status, 200);
+    stage
+        .client
+        .execute(
+            "UPDATE postrider.api_keys SET revoked_at = clock_timestamp() WHERE tenant_id = 'a'",
+            &[],
+        )
+        .await
+        .expect("revoked");
+    is_problem(&stage.get(&stage.a, "/events").await, 401, "auth.key");
+}
+
+#[tokio::test]
+async fn an_open_api_lets_this_machine_in_and_still_refuses_a_wrong_key() {
+    let stage = Stage::with(true).await;
+    assert_eq!(
+        stage.ask("GET", "/endpoints", &[], "").await.body["data"].as_array().map(Vec::len),
+        Some(2)
+    );
+    is_problem(&stage.get("prk_wrong", "/endpoints").await, 401, "auth.key");
+}
+
+#[tokio::test]
+async fn a_key_does_what_its_scopes_say() {
+    let stage = Stage::set().await;
+    let key = ApiKey::generate(&[9; 32]);
+    let new =
+        NewApiKey { tenant: Some("a"), name: "reader", scopes: &[Scope::Read], expires_in: None };
+    api_keys::create(&stage.db, &key, &new).await.expect("stored");
+    let endpoint = stage.endpoint("a").await;
+    assert_eq!(stage.get(key.expose(), "/endpoints").await.status, 200);
+    let event = r#"{"type":"email.sent","data":{}}"#;
+    is_problem(&stage.with_key(key.expose(), "POST", "/events", event).await, 403, "auth.scope");
+    let disable = format!("/endpoints/{endpoint}/disable");
+    is_problem(&stage.with_key(key.expose(), "POST", &disable, "").await, 403, "auth.scope");
+    is_problem(&stage.get(&stage.a, "/api-keys").await, 403, "auth.scope");
+    assert_eq!(stage.get(&stage.admin, "/api-keys").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_tenant_reaches_nothing_of_another_by_any_path() {
+    let stage = Stage::set().await;
+    let delivery = stage.sent("b", "evt_b", "delivered").await;
+    let endpoint = stage.endpoint("b").await;
+    let before = stage.text("SELECT string_agg(t::text, '|') FROM (SELECT * FROM postrider.webhook_endpoints ORDER BY id) t").await;
+    for (method, path) in [
+        ("GET", "/events/evt_b".to_owned()),
+        ("GET", "/events/evt_b/deliveries".to_owned()),
+        ("GET", "/events/evt_b/explain".to_owned()),
+        ("POST", "/events/evt_b/redeliver".to_owned()),
+        ("GET", "/events/evt_b?tenant_id=b".to_owned()),
+        ("GET", "/events?tenant_id=b".to_owned()),
+        ("GET", "/endpoints?tenant_id=b".to_owned()),
+        ("GET", "/audit?tenant_id=b".to_owned()),
+        ("GET", format!("/endpoints/{endpoint}")),
+        ("DELETE", format!("/endpoints/{endpoint}")),
+        ("POST", format!("/endpoints/{endpoint}/enable")),
+        ("POST", format!("/endpoints/{endpoint}/disable")),
+        ("GET", format!("/deliveries/{delivery}")),
+        ("GET", format!("/deliveries/{delivery}/attempts")),
+        ("POST", format!("/deliveries/{delivery}/retry")),
+        ("POST", format!("/deliveries/{delivery}/cancel")),
+    ] {
+        let answer = stage.with_key(&stage.a, method, &path, "").await;
+        assert_eq!(answer.status, 404, "{method} {path}: {}", answer.body);
+        assert!(!answer.body.to_string().contains("example.com/b"), "{}", answer.body);
+    }
+    for path in [
+        "/events?since=2000-01-01T00:00:00Z",
+        &format!("/endpoints/{endpoint}/deliveries"),
+        "/audit",
+    ] {
+        let answer = stage.get(&stage.a, path).await;
+        assert_eq!(answer.status, 200);
+        assert!(!answer.body.to_string().contains("\"b\""), "{path}: {}", answer.body);
+    }
+    let publish = r#"{"type":"email.sent","data":{},"tenant_id":"b"}"#;
+    assert_eq!(stage.with_key(&stage.a, "POST", "/events", publish).await.status, 404);
+    let after = stage.text("SELECT string_agg(t::text, '|') FROM (SELECT * FROM postrider.webhook_endpoints ORDER BY id) t").await;
+    assert_eq!(before, after);
+    assert_eq!(stage.get(&stage.b, &format!("/endpoints/{endpoint}")).await.status, 200);
+    assert_eq!(stage.get(&stage.admin, &format!("/deliveries/{delivery}")).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_published_is_there_byte_for_byte_and_once() {
+    let stage = Stage::set().await;
+    let event = r#"{"type":"email.sent","key":["m1"],"data":{"z":1.10,"a":9007199254740993},"attributes":{"plan":"pro","n":3},"labels":["x"]}"#;
+    let first = stage.with_key(&stage.a, "POST", "/events", event).await;
+    assert_eq!((first.status, &first.body["outcome"]), (201, &json!("inserted")), "{}", first.body);
+    let id = first.body["id"].as_str().expect("an id").to_owned();
+    let again = stage.with_key(&stage.a, "POST", "/events", event).await;
+    assert_eq!((again.status, &again.body["outcome"]), (200, &json!("duplicate")));
+    let other = event.replace("1.10", "1.20");
+    is_problem(&stage.with_key(&stage.a, "POST", "/events", &other).await, 409, "event.conflict");
+    let envelope = stage.text("SELECT envelope FROM postrider.webhook_events").await;
+    assert!(envelope.ends_with(r#""data":{"z":1.10,"a":9007199254740993}}"#), "{envelope}");
+    let shown = stage.get(&stage.a, &format!("/events/{id}")).await.body;
+    assert_eq!((&shown["state"], &shown["attributes"]["plan"]), (&json!("pending"), &json!("pro")));
+    assert_eq!(shown["tenant_id"], "a");
+}
+
+#[tokio::test]
+async fn what_cannot_be_published_is_refused_with_the_pointer_of_its_fault() {
+    let stage = Stage::set().await;
+    for (body, pointer, code) in [
+        (r#"{"type":"email sent","data":{}}"#, "/type", None),
+        (r#"{"type":"email.sent","data":{},"id":"a b"}"#, "/id", Some("id.syntax")),
+        (r#"{"type":"email.sent","data":{},"atributes":{}}"#, "/atributes", Some("json")),
+        (r#"{"type":"email.sent"}"#, "", Some("json")),
+        (r#"{"type":7,"data":{}}"#, "/type", Some("json")),
+        (r#"{"type":"email.sent","data":{},"labels":["a",7]}"#, "/labels/1", Some("json")),
+        (r#"{"type":"email.sent","data":{},"id":"a","key":["b"]}"#, "/key", Some("id.twice")),
+        (
+            r#"{"type":"email.sent","data":{},"attributes":{"a":[1]}}"#,
+            "/attributes/a",
+            Some("attributes.value"),
+        ),
+        ("{", "", Some("json")),
+        ("", "", Some("json")),
+    ] {
+        let answer = stage.with_key(&stage.a, "POST", "/events", body).await;
+        assert_eq!(answer.status, 422, "{body}: {}", answer.body);
+        let error = &answer.body["errors"][0];
+        assert_eq!(error["pointer"], pointer, "{body}: {}", answer.body);
+        assert!(code.is_none_or(|code| error["code"] == code), "{body}: {}", answer.body);
+    }
+    let large = format!(r#"{{"type":"email.sent","data":"{}"}}"#, "x".repeat(300_000));
+    let answer = stage.with_key(&stage.a, "POST", "/events", &large).await;
+    assert_eq!((answer.status, &answer.body["errors"][0]["code"]), (422, &json!("payload.size")));
+    assert_eq!(stage.text("SELECT count(*)::text FROM postrider.webhook_events").await, "0");
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_and_their_cursors_belong_to_their_filters() {
+    let stage = Stage::set().await;
+    for n in 0..5 {
+        let event = format!(r#"{{"type":"email.sent","data":{n},"id":"e{n}"}}"#);
+        assert_eq!(stage.with_key(&stage.a, "POST", "/events", &event).await.status, 201);
+    }
+    let mut seen = Vec::new();
+    let mut path = "/events?limit=2&type=email.sent".to_owned();
+    loop {
+        let page = stage.get(&stage.a, &path).await.body;
+        seen.extend(
+            page["data"].as_array().expect("a list").iter().map(|event| event["id"].clone()),
+        );
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        let other = stage
+            .get(&stage.a, &format!("/events?limit=2&type=email.opened&cursor={cursor}"))
+            .await;
+        is_problem(&other, 400, "cursor.filters");
+        path = format!("/events?limit=2&type=email.sent&cursor={cursor}");
+    }
+    assert_eq!(seen, ["e4", "e3", "e2", "e1", "e0"]);
+    is_problem(&stage.get(&stage.a, "/events?cursor=AAAA").await, 400, "cursor.syntax");
+    for wrong in ["limit=0", "limit=101", "typ=email.sent", "since=yesterday", "type=a&type=b"] {
+        assert_eq!(stage.get(&stage.a, &format!("/events?{wrong}")).await.status, 422, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_delivery_is_sent_once_more_and_an_open_one_is_made_due_or_cancelled() {
+    let stage = Stage::set().await;
+    let closed = stage.sent("a", "evt_1", "delivered").await;
+    let again = stage.with_key(&stage.a, "POST", &format!("/deliveries/{closed}/retry"), "").await;
+    assert_eq!((again.status, &again.body["redelivered"]), (200, &json!(true)), "{}", again.body);
+    assert_eq!(again.body["replay"], 1);
+    let new = again.body["delivery_id"].as_str().expect("an id").to_owned();
+    let shown = stage.get(&stage.a, &format!("/deliveries/{new}")).await.body;
+    assert_eq!(
+        (&shown["status"], &shown["replay"], &shown["event_id"]),
+        (&json!("pending"), &json!(1), &json!("evt_1"))
+    );
+    // It is owed now, so another is refused.
+    let twice = stage.with_key(&stage.a, "POST", "/events/evt_1/redeliver", "").await;
+    assert_eq!(twice.body["data"][0]["reason"], "still_owed");
+    let cancelled =
+        stage.with_key(&stage.a, "POST", &format!("/deliveries/{new}/cancel"), "").await;
+    assert_eq!(
+        (cancelled.status, &cancelled.body["status"], &cancelled.body["reason"]),
+        (200, &json!("cancelled"), &json!("by_hand"))
+    );
+    is_problem(
+        &stage.with_key(&stage.a, "POST", &format!("/deliveries/{new}/cancel"), "").await,
+        409,
+        "delivery.closed",
+    );
+
+    let open = stage.sent("a", "evt_2", "pending").await;
+    let due = stage.with_key(&stage.a, "POST", &format!("/deliveries/{open}/retry"), "").await;
+    assert_eq!((due.status, &due.body["changed"]), (200, &json!(true)));
+    stage.client.execute("UPDATE postrider.webhook_deliveries_open SET lease_owner = 1, next_attempt_at = clock_timestamp() + interval '1 min'", &[]).await.expect("leased");
+    is_problem(
+        &stage.with_key(&stage.a, "POST", &format!("/deliveries/{open}/cancel"), "").await,
+        409,
+        "delivery.in_flight",
+    );
+
+    stage
+        .client
+        .batch_execute(
+            "UPDATE postrider.webhook_endpoints SET enabled = false, disabled_reason = 'x'",
+        )
+        .await
+        .expect("disabled");
+    is_problem(
+        &stage.with_key(&stage.a, "POST", &format!("/deliveries/{closed}/retry"), "").await,
+        409,
+        "endpoint.disabled",
+    );
+}
+
+#[tokio::test]
+async fn an_event_is_explained_for_every_endpoint_of_its_tenant() {
+    let stage = Stage::set().await;
+    let endpoint = stage.endpoint("a").await;
+    stage.sent("a", "evt_1", "delivered").await;
+    stage.client.batch_execute("INSERT INTO postrider.webhook_endpoints (id, tenant_id, url, event_types, filter, enabled, disabled_reason) VALUES
+        (gen_random_uuid(), 'a', 'https://example.com/type', '{order.*}', NULL, true, NULL),
+        (gen_random_uuid(), 'a', 'https://example.com/filter', '{*}', '{\"attributes\": {\"plan\": [\"pro\"]}}', true, NULL),
+        (gen_random_uuid(), 'a', 'https://example.com/disabled', '{*}', NULL, false, 'by hand')").await.expect("inserted");
+    let explained = stage.get(&stage.a, "/events/evt_1/explain").await.body;
+    let reason = |url: &str| {
+        let data = explained["data"].as_array().expect("a list");
+        let found =
+            data.iter().find(|verdict| verdict["url"] == format!("https://example.com/{url}"));
+        found.expect("a verdict")["reason"].clone()
+    };
+    assert_eq!(
+        (reason("a"), reason("type"), reason("filter")),
+        (json!("matched"), json!("type"), json!("filter"))
+    );
+    assert_eq!(reason("disabled"), "disabled");
+    assert_eq!(explained["data"].as_array().map(Vec::len), Some(4));
+    assert!(explained["data"].to_string().contains(&endpoint));
+}
+
+#[tokio::test]
+async fn an_idempotency_key_makes_one_thing_and_gives_one_answer() {
+    let stage = Stage::set().await;
+    let body = r#"{"type":"email.sent","data":{}}"#;
+    let bearer = format!("Bearer {}", stage.a);
+    let headers = [("authorization", bearer.as_str()), ("idempotency-key", "k-1")];
+    let asked = (0..50).map(|_| stage.ask("POST", "/events", &headers, body));
+    let answers = futures_util::future::join_all(asked).await;
+    let made = answers
+        .iter()
+        .filter(|a| a.status == 201 && !a.head.contains("idempotency-replayed"))
+        .count();
+    let rest = answers
+        .iter()
+        .filter(|a| a.status == 409 || a.head.contains("idempotency-replayed"))
+        .count();
+    assert_eq!((made, rest), (1, 49));
+    assert_eq!(stage.text("SELECT count(*)::text FROM postrider.webhook_events").await, "1");
+    let again = stage.ask("POST", "/events", &headers, body).await;
+    let first = answers.iter().find(|answer| answer.status == 201).expect("the first");
+    assert_eq!((again.status, &again.body), (201, &first.body));
+    let other =
+        stage.ask("POST", "/events", &headers, r#"{"type":"email.opened","data":{}}"#).await;
+    assert_eq!(
+        (other.status, &other.body["errors"][0]["code"]),
+        (422, &json!("idempotency_key.reused"))
+    );
+    // Another's key is another key.
+    let b = format!("Bearer {}", stage.b);
+    let theirs = stage
+        .ask("POST", "/events", &[("authorization", &b), ("idempotency-key", "k-1")], body)
+        .await;
+    assert_eq!(theirs.status, 201);
+    let secret = [("authorization", &*format!("Bearer {}", stage.admin)), ("idempotency-key", "k")];
+    is_problem(
+        &stage.ask("POST", "/api-keys", &secret, r#"{"name":"x"}"#).await,
+        400,
+        "idempotency_key.secret",
+    );
+}
+
+#[tokio::test]
+async fn keys_are_made_listed_and_ended_and_shown_once() {
+    let stage = Stage::set().await;
+    let body = r#"{"name":"ci","tenant_id":"a","scopes":["read"],"expires_in":3600}"#;
+    let made = stage.with_key(&stage.admin, "POST", "/api-keys", body).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let key = made.body["key"].as_str().expect("the key").to_owned();
+    assert_eq!(stage.get(&key, "/endpoints").await.status, 200);
+    let listed = stage.get(&stage.admin, "/api-keys?tenant_id=a").await.body;
+    assert!(!listed.to_string().contains(&key) && listed.to_string().contains("\"hint\""));
+    let id = made.body["id"].as_str().expect("an id");
+    assert_eq!(
+        stage.with_key(&stage.admin, "DELETE", &format!("/api-keys/{id}"), "").await.status,
+        200
+    );
+    is_problem(&stage.get(&key, "/endpoints").await, 401, "auth.key");
+    let audit = stage.get(&stage.admin, &format!("/audit?subject={id}")).await.body;
+    let actions: Vec<&str> = audit["data"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|entry| entry["action"].as_str())
+        .collect();
+    assert_eq!(actions, ["api_key.updated", "api_key.created"]);
+    assert!(audit["data"][0]["actor"].as_str().is_some_and(|actor| actor.starts_with("key:key_")));
+    for (body, code) in [
+        (r#"{"name":""}"#, "name.length"),
+        (r#"{"name":"x","scopes":[]}"#, "scopes.empty"),
+        (r#"{"name":"x","scopes":["all"]}"#, "scopes.unknown"),
+        (r#"{"name":"x","tenant_id":"a b"}"#, "tenant.syntax"),
+    ] {
+        let answer = stage.with_key(&stage.admin, "POST", "/api-keys", body).await;
+        assert_eq!(
+            (answer.status, &answer.body["errors"][0]["code"]),
+            (422, &json!(code)),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_is_switched_and_deleted_and_what_it_was_owed_is_cancelled() {
+    let stage = Stage::set().await;
+    let endpoint = stage.endpoint("a").await;
+    let owed = stage.sent("a", "evt_1", "pending").await;
+    let path = format!("/endpoints/{endpoint}");
+    let off = stage.with_key(&stage.a, "POST", &format!("{path}/disable"), "").await;
+    assert_eq!((off.status, &off.body["enabled"]), (200, &json!(false)), "{}", off.body);
+    let delivery = stage.get(&stage.a, &format!("/deliveries/{owed}")).await.body;
+    assert_eq!(
+        (&delivery["status"], &delivery["reason"]),
+        (&json!("cancelled"), &json!("endpoint_disabled"))
+    );
+    let on = stage.with_key(&stage.a, "POST", &format!("{path}/enable"), "").await;
+    assert_eq!((on.status, &on.body["enabled"]), (200, &json!(true)));
+    assert_eq!(stage.with_key(&stage.a, "DELETE", &path, "").await.status, 200);
+    is_problem(&stage.get(&stage.a, &path).await, 404, "endpoint.not_found");
+    let history = stage.get(&stage.a, &format!("{path}/deliveries")).await.body;
+    assert_eq!(history["data"].as_array().map(Vec::len), Some(1), "{history}");
+    is_problem(
+        &stage.ask("PUT", &path, &[("authorization", &format!("Bearer {}", stage.a))], "").await,
+        405,
+        "method",
+    );
+    is_problem(&stage.get(&stage.a, "/nothing").await, 404, "not_found");
+}

@@ -1,0 +1,55 @@
+//! The listener of the REST API. Like the admin listener it outlives the worker sessions, on connections of its own.
+
+use postrider_api::Api;
+use postrider_runtime::Stop;
+use postrider_store::{Db, Mode, StoreError};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use super::DaemonOptions;
+
+/// Connections to the database.
+const POOL: usize = 8;
+
+pub(super) struct Listener {
+    stop: Stop,
+    server: JoinSet<()>,
+}
+
+impl Listener {
+    /// Starts listening, where the configuration says so. A taken address is said, and does not keep the worker from working.
+    pub(super) async fn start(options: &DaemonOptions) -> Result<Self, StoreError> {
+        let mut listener = Self { stop: Stop::new(), server: JoinSet::new() };
+        let config = &options.config;
+        let Some(address) = config.api.listen else { return Ok(listener) };
+        // Behind a URL of which nothing is known there may be a pooler.
+        let ours = config.database.url.is_none() || config.database.direct_url.is_some();
+        let mode = if ours { Mode::Direct } else { Mode::Pooled };
+        let api = Api::new(Db::new(&options.direct, mode, POOL)?, config.dev);
+        if config.dev && address.ip().is_loopback() {
+            warn!("--dev: whoever is on this machine may use the API without a key");
+        }
+        match TcpListener::bind(address).await {
+            Ok(socket) => {
+                info!(%address, "the API is on http://{address}/api/v1");
+                let stop = listener.stop.clone();
+                listener.server.spawn(async move {
+                    if let Err(failure) = api.serve(socket, stop).await {
+                        error!(error = %failure, "the API's listener ended: {failure}");
+                    }
+                });
+            }
+            Err(failure) => {
+                error!(%address, error = %failure, "the API does not answer on {address}: {failure}; choose another address with api.listen");
+            }
+        }
+        Ok(listener)
+    }
+
+    /// Stops listening.
+    pub(super) async fn stop(mut self) {
+        self.stop.request_soft();
+        while self.server.join_next().await.is_some() {}
+    }
+}
