@@ -28,7 +28,7 @@ CREATE TABLE postrider.idempotency_keys (
     -- NULL while the first request is under way.
     status       smallint,
     content_type text,
-    body         bytea
+    body_sealed  bytea
 );
 CREATE INDEX idempotency_keys_created ON postrider.idempotency_keys (created_at);
 
@@ -160,6 +160,8 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE, DELETE ON postrider.webhook_endpoints, postrider.webhook_endpoint_secrets,
         postrider.webhook_deliveries_open TO postrider_api;
     GRANT INSERT, UPDATE, DELETE ON postrider.webhook_endpoint_health TO postrider_api;
+    -- A test event goes to its endpoint alone: it is taken off the queue where it is published.
+    GRANT DELETE ON postrider.webhook_events_pending TO postrider_api;
     GRANT INSERT ON postrider.webhook_deliveries, postrider.webhook_deliveries_closed TO postrider_api;
     RETURN true;
 END $$;

@@ -39,7 +39,7 @@ CREATE TABLE postrider.idempotency_keys (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     status smallint,
     content_type text,
-    body bytea,
+    body_sealed bytea,
     CONSTRAINT idempotency_keys_id_check CHECK ((octet_length(id) = 32)),
     CONSTRAINT idempotency_keys_pkey PRIMARY KEY (id),
     CONSTRAINT idempotency_keys_request_check CHECK ((octet_length(request) = 32))
@@ -1175,6 +1175,8 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE, DELETE ON postrider.webhook_endpoints, postrider.webhook_endpoint_secrets,
         postrider.webhook_deliveries_open TO postrider_api;
     GRANT INSERT, UPDATE, DELETE ON postrider.webhook_endpoint_health TO postrider_api;
+    -- A test event goes to its endpoint alone: it is taken off the queue where it is published.
+    GRANT DELETE ON postrider.webhook_events_pending TO postrider_api;
     GRANT INSERT ON postrider.webhook_deliveries, postrider.webhook_deliveries_closed TO postrider_api;
     RETURN true;
 END $function$;

@@ -8,6 +8,8 @@ mod audit;
 mod caller;
 mod cursor;
 mod deliveries;
+mod endpoint_body;
+mod endpoint_changes;
 mod endpoints;
 mod events;
 mod idempotency;
@@ -24,6 +26,8 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware;
 use axum::routing::{get, post};
+use postrider_core::address::AddressPolicy;
+use postrider_core::seal::KeyRing;
 use postrider_runtime::Stop;
 use postrider_store::Db;
 use tokio::net::TcpListener;
@@ -43,14 +47,33 @@ pub struct Api(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     db: Db,
+    keys: Arc<KeyRing>,
+    egress: Egress,
     open: bool,
 }
 
+/// What URLs of endpoints are judged by.
+#[derive(Debug, Clone)]
+pub struct Egress {
+    /// Whether plain `http` is accepted.
+    pub allow_http: bool,
+    pub addresses: AddressPolicy,
+}
+
 impl Api {
-    /// An API on this database. `open`: who asks from this machine itself needs no key, for trying things out.
+    /// An API on this database, with the keys that seal secrets. `open`: who asks from this machine itself needs no API key, for trying
+    /// things out.
     #[must_use]
-    pub fn new(db: Db, open: bool) -> Self {
-        Self(Arc::new(Inner { db, open }))
+    pub fn new(db: Db, keys: Arc<KeyRing>, egress: Egress, open: bool) -> Self {
+        Self(Arc::new(Inner { db, keys, egress, open }))
+    }
+
+    fn keys(&self) -> &KeyRing {
+        &self.0.keys
+    }
+
+    fn egress(&self) -> &Egress {
+        &self.0.egress
     }
 
     fn db(&self) -> &Db {
@@ -91,8 +114,13 @@ fn router(api: Api) -> Router {
         .route("/events/{id}/deliveries", get(events::deliveries))
         .route("/events/{id}/explain", get(events::explain))
         .route("/events/{id}/redeliver", post(events::redeliver))
-        .route("/endpoints", get(endpoints::list))
-        .route("/endpoints/{id}", get(endpoints::show).delete(endpoints::delete))
+        .route("/endpoints", get(endpoints::list).post(endpoint_changes::create))
+        .route(
+            "/endpoints/{id}",
+            get(endpoints::show).patch(endpoint_changes::update).delete(endpoints::delete),
+        )
+        .route("/endpoints/{id}/rotate-secret", post(endpoint_changes::rotate_secret))
+        .route("/endpoints/{id}/test", post(endpoint_changes::test))
         .route("/endpoints/{id}/enable", post(endpoints::enable))
         .route("/endpoints/{id}/disable", post(endpoints::disable))
         .route("/endpoints/{id}/deliveries", get(endpoints::deliveries))

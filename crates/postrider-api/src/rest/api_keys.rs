@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 
 use super::caller::Caller;
 use super::cursor::List;
-use super::idempotency::ShownOnce;
 use super::params::Params;
 use super::problem::Problem;
 use super::publish::parse;
@@ -81,9 +80,7 @@ pub(super) async fn create(
         "id": id, "tenant_id": new.tenant_id, "name": new.name, "scopes": words, "key": key.expose(), "created_at": created_at,
         "expires_at": expires_at,
     });
-    let mut response = (StatusCode::CREATED, Json(answer)).into_response();
-    response.extensions_mut().insert(ShownOnce);
-    Ok(response)
+    Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
 pub(super) async fn revoke(

@@ -1,7 +1,7 @@
 //! `/endpoints`: where tenants want events sent. Never a secret, nor the value of a header.
 
 use axum::extract::Path;
-use axum::response::Json;
+use axum::response::{Json, Response};
 use postrider_core::api_key::Scope;
 use postrider_core::ids::{DeliveryId, EndpointId};
 use postrider_core::status::DeliveryStatus;
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::caller::Caller;
 use super::cursor::List;
 use super::deliveries::document as delivery_document;
+use super::endpoint_changes::with_tag;
 use super::events::past;
 use super::params::Params;
 use super::problem::Problem;
@@ -34,10 +35,10 @@ pub(super) async fn show(
     caller: Caller,
     Path(id): Path<String>,
     params: Params,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     caller.need(Scope::Read)?;
     params.end()?;
-    Ok(Json(document(&find(&caller, of_path(&id)?).await?)))
+    Ok(with_tag(&find(&caller, of_path(&id)?).await?))
 }
 
 pub(super) async fn enable(
@@ -118,11 +119,11 @@ async fn settle() {
     tokio::time::sleep(endpoints::CHANGE_SETTLES).await;
 }
 
-fn missing() -> Problem {
+pub(super) fn missing() -> Problem {
     Problem::not_found("endpoint", "there is no such endpoint")
 }
 
-fn of_path(id: &str) -> Result<EndpointId, Problem> {
+pub(super) fn of_path(id: &str) -> Result<EndpointId, Problem> {
     id.parse().map_err(|_| missing())
 }
 
@@ -131,7 +132,7 @@ pub(super) async fn find(caller: &Caller, id: EndpointId) -> Result<Endpoint, Pr
     endpoints::find(&caller.db, id, id).await?.into_iter().next().ok_or_else(missing)
 }
 
-fn document(endpoint: &Endpoint) -> Value {
+pub(super) fn document(endpoint: &Endpoint) -> Value {
     let batch = endpoint.batch.map(|batch| {
         json!({
             "max_events": batch.max_events(), "max_wait_ms": batch.max_wait().as_millis(), "max_bytes": batch.max_bytes(),

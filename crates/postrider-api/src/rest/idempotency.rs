@@ -23,10 +23,6 @@ const MOST_ANSWER: usize = 1 << 20;
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// Marks an answer that is shown once: it is not kept, so a key cannot be given with what it answers.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ShownOnce;
-
 pub(super) async fn once(State(api): State<Api>, request: Request, next: Next) -> Response {
     let key = match (request.method(), request.headers().get(KEY)) {
         (&Method::POST, Some(key)) => key.clone(),
@@ -52,11 +48,6 @@ async fn carry_out(
             "must be 1 to 255 visible characters",
         )
     })?;
-    if request.uri().path().ends_with("/api-keys") {
-        let detail =
-            "what this answers is shown once and cannot be kept; send it without Idempotency-Key";
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "idempotency_key.secret", detail));
-    }
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, MOST_BYTES).await.map_err(|_| too_large())?;
     let actor = parts.extensions.get::<Caller>().map_or("", |caller| caller.actor.as_str());
@@ -64,7 +55,7 @@ async fn carry_out(
     let asked = digest(&[parts.uri.query().unwrap_or_default().as_bytes(), &body]);
     match idempotency::claim(api.db(), &id, &asked).await? {
         Claimed::First => {}
-        Claimed::Again(answer) => return Ok(again(answer)),
+        Claimed::Again(answer) => return again(api, &id, answer),
         Claimed::UnderWay => {
             let detail = "the same request is being answered";
             return Err(Problem::conflict("idempotency_key.under_way", detail).again_after(1));
@@ -87,14 +78,14 @@ async fn keep(api: &Api, id: &Digest, response: Response) -> Result<Response, Pr
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let lasting = !parts.status.is_server_error()
         && parts.status != StatusCode::TOO_MANY_REQUESTS
-        && body.len() <= MOST_ANSWER
-        && parts.extensions.get::<ShownOnce>().is_none();
+        && body.len() <= MOST_ANSWER;
     let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kept: Result<(), StoreError> = if lasting {
         let answer = Answer {
             status: parts.status.as_u16(),
             content_type: content_type.unwrap_or_default().to_owned(),
-            body: body.to_vec(),
+            // It may hold a secret that is shown once.
+            body: api.keys().seal(&body, &aad(id), rand::random()),
         };
         idempotency::answer(api.db(), id, &answer).await
     } else {
@@ -107,15 +98,24 @@ async fn keep(api: &Api, id: &Digest, response: Response) -> Result<Response, Pr
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
-fn again(answer: Answer) -> Response {
+fn again(api: &Api, id: &Digest, answer: Answer) -> Result<Response, Problem> {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-    let mut response = (status, answer.body).into_response();
+    let body = api.keys().open(&answer.body, &aad(id)).map_err(|_| {
+        let detail = "the answer was sealed with a master key that is gone; what was asked is done";
+        Problem::conflict("idempotency_key.sealed", detail)
+    })?;
+    let mut response = (status, body.to_vec()).into_response();
     let content_type = HeaderValue::from_str(&answer.content_type);
     response
         .headers_mut()
         .insert(CONTENT_TYPE, content_type.unwrap_or(HeaderValue::from_static("application/json")));
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-    response
+    Ok(response)
+}
+
+/// The place that a sealed answer belongs to.
+fn aad(id: &Digest) -> Vec<u8> {
+    [b"idempotency:".as_slice(), id].concat()
 }
 
 pub(super) fn too_large() -> Problem {

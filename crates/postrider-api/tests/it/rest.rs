@@ -1,9 +1,12 @@
 //! The REST API over real sockets, with a real database behind it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use postrider_api::Api;
+use postrider_api::{Api, Egress};
+use postrider_core::address::AddressPolicy;
 use postrider_core::api_key::{ApiKey, Scope};
+use postrider_core::seal::KeyRing;
 use postrider_runtime::{Stop, Tasks};
 use postrider_store::Db;
 use postrider_store::admin::api_keys::{self, NewApiKey};
@@ -14,6 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_postgres::Client;
 
 use crate::{answer, pool};
+
+const MASTER_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// An API with two tenants, a and b, each with an endpoint and a key, and an admin's key.
 struct Stage {
@@ -44,7 +49,10 @@ impl Stage {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let mut tasks = Tasks::new(Stop::new());
-        tasks.spawn("api", Api::new(db.clone(), open).serve(listener, Stop::new()));
+        let keys = Arc::new(KeyRing::from_master_keys(&[MASTER_KEY]).expect("a key"));
+        let egress = Egress { allow_http: false, addresses: AddressPolicy::default() };
+        let api = Api::new(db.clone(), keys, egress, open);
+        tasks.spawn("api", api.serve(listener, Stop::new()));
         let key = async |number: u8, tenant: Option<&str>| {
             let key = ApiKey::generate(&[number; 32]);
             let new = NewApiKey { tenant, name: "test", scopes: &Scope::ALL, expires_in: None };
@@ -407,12 +415,19 @@ async fn an_idempotency_key_makes_one_thing_and_gives_one_answer() {
         .ask("POST", "/events", &[("authorization", &b), ("idempotency-key", "k-1")], body)
         .await;
     assert_eq!(theirs.status, 201);
-    let secret = [("authorization", &*format!("Bearer {}", stage.admin)), ("idempotency-key", "k")];
-    is_problem(
-        &stage.ask("POST", "/api-keys", &secret, r#"{"name":"x"}"#).await,
-        400,
-        "idempotency_key.secret",
-    );
+    // What is shown once is given again to who has the key, and is sealed meanwhile.
+    let admin = format!("Bearer {}", stage.admin);
+    let headers = [("authorization", &*admin), ("idempotency-key", "k")];
+    let made = stage.ask("POST", "/api-keys", &headers, r#"{"name":"x"}"#).await;
+    let again = stage.ask("POST", "/api-keys", &headers, r#"{"name":"x"}"#).await;
+    assert_eq!((made.status, &made.body), (201, &again.body));
+    let key = made.body["key"].as_str().expect("the key");
+    let kept = stage
+        .text(
+            "SELECT string_agg(encode(body_sealed, 'escape'), ' ') FROM postrider.idempotency_keys",
+        )
+        .await;
+    assert!(!kept.contains(key));
 }
 
 #[tokio::test]
@@ -480,4 +495,225 @@ async fn an_endpoint_is_switched_and_deleted_and_what_it_was_owed_is_cancelled()
         "method",
     );
     is_problem(&stage.get(&stage.a, "/nothing").await, 404, "not_found");
+}
+
+#[tokio::test]
+async fn an_endpoint_is_added_with_a_secret_shown_once_and_changed_field_by_field() {
+    let stage = Stage::set().await;
+    let body = r#"{"url":"https://example.com/new","event_types":["order.*"],"filter":{"attributes":{"plan":["pro"]}},
+        "headers":{"x-team":"secret-value"},"retry_schedule_ms":[1000,60000],"timeout_ms":5000,"max_in_flight":3,"rate_limit":7,
+        "signing":["github"],"auth":{"type":"bearer","token":"tok-en"},"batch":{"max_events":5},"metadata":{"k":1},"format":"raw"}"#;
+    let made = stage.with_key(&stage.a, "POST", "/endpoints", body).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let id = made.body["id"].as_str().expect("an id").to_owned();
+    assert!(made.body["secret"].as_str().is_some_and(|secret| secret.starts_with("whsec_")));
+    assert!(made.head.contains(&format!("location: /api/v1/endpoints/{id}")));
+    let path = format!("/endpoints/{id}");
+    let shown = stage.get(&stage.a, &path).await;
+    let text = shown.body.to_string();
+    assert!(
+        !text.contains("whsec_") && !text.contains("secret-value") && !text.contains("tok-en"),
+        "{text}"
+    );
+    for (field, value) in [
+        ("tenant_id", json!("a")),
+        ("event_types", json!(["order.*"])),
+        ("retry_schedule_ms", json!([1000, 60000])),
+        ("timeout_ms", json!(5000)),
+        ("max_in_flight", json!(3)),
+        ("rate_limit", json!(7)),
+        ("format", json!("raw")),
+        ("auth", json!("bearer")),
+        ("has_headers", json!(true)),
+        ("signing", json!([{ "profile": "github", "header": "x-hub-signature-256" }])),
+        (
+            "batch",
+            json!({ "max_events": 5, "max_wait_ms": 1000, "max_bytes": 1_048_576, "encoding": "array" }),
+        ),
+    ] {
+        assert_eq!(shown.body[field], value, "{field}");
+    }
+    // What is not named stays, null takes away, and nobody looks at a URL that does not change.
+    stage
+        .client
+        .batch_execute("UPDATE postrider.webhook_endpoints SET url = 'http://10.0.0.1/gone'")
+        .await
+        .expect("moved");
+    let patch = r#"{"description":"d","rate_limit":null,"batch":null,"filter":null,"headers":null,"auth":null}"#;
+    let patched = stage.with_key(&stage.a, "PATCH", &path, patch).await;
+    assert_eq!(patched.status, 200, "{}", patched.body);
+    for (field, value) in [
+        ("description", json!("d")),
+        ("rate_limit", Value::Null),
+        ("batch", Value::Null),
+        ("filter", Value::Null),
+        ("auth", Value::Null),
+        ("has_headers", json!(false)),
+        ("timeout_ms", json!(5000)),
+        ("url", json!("http://10.0.0.1/gone")),
+    ] {
+        assert_eq!(patched.body[field], value, "{field}");
+    }
+    let other = stage.with_key(&stage.b, "PATCH", &path, patch).await;
+    is_problem(&other, 404, "endpoint.not_found");
+}
+
+#[tokio::test]
+async fn what_an_endpoint_cannot_be_is_refused_with_its_pointer_and_code() {
+    let stage = Stage::set().await;
+    let path = format!("/endpoints/{}", stage.endpoint("a").await);
+    for (body, pointer, code) in [
+        (r#"{}"#, "/url", "required"),
+        (r#"{"url":"http://example.com/"}"#, "/url", "url.scheme"),
+        (r#"{"url":"https://127.0.0.1/"}"#, "/url", "url.address_blocked"),
+        (
+            r#"{"url":"https://example.com/","event_types":["a b"]}"#,
+            "/event_types/0",
+            "filter.pattern",
+        ),
+        (
+            r#"{"url":"https://example.com/","filter":{"plan":["x"]}}"#,
+            "/filter/plan",
+            "filter.unknown_key",
+        ),
+        (
+            r#"{"url":"https://example.com/","headers":{"host":"x"}}"#,
+            "/headers/host",
+            "header.reserved",
+        ),
+        (
+            r#"{"url":"https://example.com/","retry_schedule_ms":[]}"#,
+            "/retry_schedule",
+            "schedule.count",
+        ),
+        (r#"{"url":"https://example.com/","timeout_ms":99}"#, "/timeout", "timeout.range"),
+        (
+            r#"{"url":"https://example.com/","max_in_flight":0}"#,
+            "/max_in_flight",
+            "max_in_flight.range",
+        ),
+        (
+            r#"{"url":"https://example.com/","ordering":"key","batch":{}}"#,
+            "/batch",
+            "batch.ordered",
+        ),
+        (
+            r#"{"url":"https://example.com/","on_failure":"skip:3"}"#,
+            "/on_failure",
+            "on_failure.without_order",
+        ),
+        (
+            r#"{"url":"https://example.com/","secret":{"kind":"opaque","value":"long-enough-secret-1"}}"#,
+            "/signing",
+            "signing.unsigned",
+        ),
+        (
+            r#"{"url":"https://example.com/","secret":{"value":"nonsense"}}"#,
+            "/secret/value",
+            "secret.value",
+        ),
+        (
+            r#"{"url":"https://example.com/","auth":{"type":"oauth2","token_url":"https://10.0.0.1/t","client_id":"a","client_secret":"b"}}"#,
+            "/auth/token_url",
+            "url.address_blocked",
+        ),
+        (r#"{"url":"https://example.com/","metadata":[]}"#, "/metadata", "type"),
+        (r#"{"url":"https://example.com/","colour":"red"}"#, "/colour", "json"),
+    ] {
+        let answer = stage.with_key(&stage.a, "POST", "/endpoints", body).await;
+        let error = &answer.body["errors"][0];
+        assert_eq!(
+            (answer.status, error["pointer"].as_str(), error["code"].as_str()),
+            (422, Some(pointer), Some(code)),
+            "{body}: {}",
+            answer.body
+        );
+        if code != "required" && code != "signing.unsigned" && code != "secret.value" {
+            let patched = stage.with_key(&stage.a, "PATCH", &path, body).await;
+            assert_eq!(patched.body["errors"][0]["code"], code, "{body}: {}", patched.body);
+        }
+    }
+    assert_eq!(stage.text("SELECT count(*)::text FROM postrider.webhook_endpoints").await, "2");
+    for body in [r#"{"tenant_id":"b"}"#, r#"{"enabled":false}"#, r#"{"secret":{}}"#] {
+        let answer = stage.with_key(&stage.a, "PATCH", &path, body).await;
+        assert_eq!(
+            (answer.status, &answer.body["errors"][0]["code"]),
+            (422, &json!("read_only")),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_change_on_what_somebody_else_changed_is_refused() {
+    let stage = Stage::set().await;
+    let path = format!("/endpoints/{}", stage.endpoint("a").await);
+    let shown = stage.get(&stage.a, &path).await;
+    let tag =
+        shown.head.lines().find_map(|line| line.strip_prefix("etag: ")).expect("a tag").to_owned();
+    let bearer = format!("Bearer {}", stage.a);
+    let headers = [("authorization", &*bearer), ("if-match", &*tag)];
+    let patch = |n: u8| format!(r#"{{"description":"{n}"}}"#);
+    assert_eq!(stage.ask("PATCH", &path, &headers, &patch(1)).await.status, 200);
+    is_problem(&stage.ask("PATCH", &path, &headers, &patch(2)).await, 412, "endpoint.changed");
+    // Of many at once with the same tag one comes through.
+    let shown = stage.get(&stage.a, &path).await;
+    let tag =
+        shown.head.lines().find_map(|line| line.strip_prefix("etag: ")).expect("a tag").to_owned();
+    let headers = [("authorization", &*bearer), ("if-match", &*tag)];
+    let bodies: Vec<String> = (10..30).map(patch).collect();
+    let asked = bodies.iter().map(|body| stage.ask("PATCH", &path, &headers, body));
+    let answers = futures_util::future::join_all(asked).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+    assert_eq!(answers.iter().filter(|answer| answer.status == 412).count(), 19);
+}
+
+#[tokio::test]
+async fn a_tenant_has_no_more_endpoints_than_it_may_however_many_ask_at_once() {
+    let stage = Stage::set().await;
+    stage
+        .client
+        .batch_execute("UPDATE postrider.installation SET max_endpoints_per_tenant = 5")
+        .await
+        .expect("set");
+    let body = r#"{"url":"https://example.com/many"}"#;
+    let asked = (0..20).map(|_| stage.with_key(&stage.a, "POST", "/endpoints", body));
+    let answers = futures_util::future::join_all(asked).await;
+    assert_eq!(
+        answers.iter().filter(|answer| answer.status == 201).count(),
+        4,
+        "it has one already"
+    );
+    let refused = answers.iter().find(|answer| answer.status != 201).expect("one refused");
+    is_problem(refused, 409, "endpoint.limit");
+}
+
+#[tokio::test]
+async fn a_secret_is_rotated_and_a_test_event_is_owed() {
+    let stage = Stage::set().await;
+    let made =
+        stage.with_key(&stage.a, "POST", "/endpoints", r#"{"url":"https://example.com/s"}"#).await;
+    let path = format!("/endpoints/{}", made.body["id"].as_str().expect("an id"));
+    let rotated = stage
+        .with_key(&stage.a, "POST", &format!("{path}/rotate-secret"), r#"{"overlap":60}"#)
+        .await;
+    assert_eq!(rotated.status, 201, "{}", rotated.body);
+    assert_ne!(rotated.body["secret"], made.body["secret"]);
+    let pair = stage
+        .with_key(
+            &stage.a,
+            "POST",
+            &format!("{path}/rotate-secret"),
+            r#"{"secret":{"kind":"ed25519"}}"#,
+        )
+        .await;
+    assert_eq!((pair.status, &pair.body["secret"]), (201, &Value::Null));
+    assert!(pair.body["public_key"].as_str().is_some_and(|key| key.starts_with("whpk_")));
+    let tried = stage.with_key(&stage.a, "POST", &format!("{path}/test"), "").await;
+    assert_eq!(tried.status, 202, "{}", tried.body);
+    let delivery = tried.body["delivery_id"].as_str().expect("a delivery");
+    assert_eq!(
+        stage.get(&stage.a, &format!("/deliveries/{delivery}")).await.body["event_type"],
+        "postrider.test"
+    );
 }

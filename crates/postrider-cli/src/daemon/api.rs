@@ -1,6 +1,8 @@
 //! The listener of the REST API. Like the admin listener it outlives the worker sessions, on connections of its own.
 
-use postrider_api::Api;
+use std::sync::Arc;
+
+use postrider_api::{Api, Egress};
 use postrider_runtime::Stop;
 use postrider_store::{Db, Mode, StoreError};
 use tokio::net::TcpListener;
@@ -26,7 +28,12 @@ impl Listener {
         // Behind a URL of which nothing is known there may be a pooler.
         let ours = config.database.url.is_none() || config.database.direct_url.is_some();
         let mode = if ours { Mode::Direct } else { Mode::Pooled };
-        let api = Api::new(Db::new(&options.direct, mode, POOL)?, config.dev);
+        let egress = Egress {
+            allow_http: config.egress.allow_http,
+            addresses: config.egress.addresses.clone(),
+        };
+        let db = Db::new(&options.direct, mode, POOL)?;
+        let api = Api::new(db, Arc::clone(&options.keys), egress, config.dev);
         if config.dev && address.ip().is_loopback() {
             warn!("--dev: whoever is on this machine may use the API without a key");
         }

@@ -96,7 +96,7 @@ async fn what_cannot_be_sent_again_says_why() {
     let (endpoint, delivery) = delivered(&cli, &receiver).await;
     cli.run(&["endpoints", "disable", &endpoint]).await.exits(0);
     cli.run(&["deliveries", "retry", &delivery]).await.exits(1).says("disabled or deleted");
-    cli.run(&["events", "redeliver", "evt_9"]).await.exits(5).says("there is no event evt_9");
+    cli.run(&["events", "redeliver", "evt_none"]).await.exits(5).says("there is no event evt_none");
     cli.run(&[
         "events",
         "publish",

@@ -1,7 +1,7 @@
 -- Changes what was given and nothing else, and tells the TLS identity. A value comes as itself, or as a flag and a value where NULL means something.
 -- Index: webhook_endpoints_pkey.
 -- $1 id, $2 url, $3 description, $4 event types, $5 $6 filter, $7 $8 headers, sealed, $9 $10 retry schedule in ms,
--- $11 $12 time-out in ms, $13 $14 in flight, $15 capture responses?, $16 metadata.
+-- $11 $12 time-out in ms, $13 $14 in flight, $15 capture responses?, $16 metadata, $17 only if it was last changed then.
 UPDATE postrider.webhook_endpoints e
 SET url = coalesce($2, e.url),
     description = coalesce($3, e.description),
@@ -14,5 +14,5 @@ SET url = coalesce($2, e.url),
     capture_responses = coalesce($15, e.capture_responses),
     metadata = coalesce($16, e.metadata),
     updated_at = clock_timestamp()
-WHERE e.id = $1
+WHERE e.id = $1 AND ($17 IS NULL OR e.updated_at = $17)
 RETURNING e.id, e.tls_sealed

@@ -14,6 +14,7 @@ pub type Digest = [u8; 32];
 pub struct Answer {
     pub status: u16,
     pub content_type: String,
+    /// Sealed: it may hold what is shown once.
     pub body: Vec<u8>,
 }
 

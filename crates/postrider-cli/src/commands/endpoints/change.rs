@@ -118,6 +118,7 @@ fn changes(
         settings,
         order,
         batch,
+        unchanged_since: None,
     };
     if change.is_empty() {
         return Err(Failure::new(Exit::Usage, "there is nothing to change")

@@ -116,6 +116,8 @@ pub struct EndpointChange {
     pub settings: RequestSettings,
     pub order: Option<Order>,
     pub batch: Change<BatchPolicy>,
+    /// Only if nobody has changed it since this time, which is `updated_at`.
+    pub unchanged_since: Option<Timestamp>,
 }
 
 /// A new endpoint id: its time comes first, so ids sort by creation.
@@ -176,7 +178,7 @@ pub async fn create(
     Ok(row.get(0))
 }
 
-/// Changes an endpoint; false if there is none of this id.
+/// Changes an endpoint; false if there is none of this id, or it was changed meanwhile where that counts.
 ///
 /// # Errors
 /// When the database cannot be asked.
@@ -224,9 +226,14 @@ pub async fn update(
                 &in_flight,
                 &change.capture_responses,
                 &change.metadata,
+                &change.unchanged_since,
             ],
         )
         .await?;
+    if rows.is_empty() {
+        session.rollback().await?;
+        return Ok(false);
+    }
     if let (true, rate_limit) = change.rate_limit.parts() {
         session.execute(&ADMIN_ENDPOINTS_SET_RATE_LIMIT, &[&id.0, &rate_limit]).await?;
     }
@@ -250,7 +257,7 @@ pub async fn update(
         set_batch(&session, id, Some(batch)).await?;
     }
     session.commit().await?;
-    Ok(!rows.is_empty())
+    Ok(true)
 }
 
 /// Stores how requests are written, signed and let in, inside the open transaction.

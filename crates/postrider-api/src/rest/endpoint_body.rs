@@ -1,0 +1,256 @@
+//! An endpoint as it is sent to us: JSON in, checked fields out. The rules of each field are `postrider_core::endpoint`'s.
+
+use std::time::Duration;
+
+use postrider_core::address::TenantRules;
+use postrider_core::auth::Auth;
+use postrider_core::batch::{BatchPolicy, Encoding};
+use postrider_core::endpoint;
+use postrider_core::filter::FilterError;
+use postrider_core::format::Format;
+use postrider_core::headers::CustomHeaders;
+use postrider_core::input::InputError;
+use postrider_core::ordering::{OnFailure, Ordering};
+use postrider_core::retry::Schedule;
+use postrider_core::signing::{Profile, SecretKind, SigningSecret};
+use postrider_core::url::{EndpointUrl, UrlPolicy};
+use postrider_store::Db;
+use postrider_store::admin::egress;
+use postrider_store::admin::endpoints::{Change, Endpoint, EndpointChange, Order, RequestSettings};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use super::Egress;
+use super::problem::Problem;
+
+/// Absent: it stays. Null: it goes. Else it becomes this.
+type Given<T> = Option<Option<T>>;
+
+/// What an endpoint is to be, or to become.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct EndpointBody {
+    pub(super) tenant_id: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) event_types: Option<Vec<String>>,
+    #[serde(deserialize_with = "given")]
+    pub(super) filter: Given<Value>,
+    #[serde(deserialize_with = "given")]
+    headers: Given<Map<String, Value>>,
+    #[serde(deserialize_with = "given")]
+    retry_schedule_ms: Given<Vec<u64>>,
+    #[serde(deserialize_with = "given")]
+    timeout_ms: Given<u64>,
+    #[serde(deserialize_with = "given")]
+    max_in_flight: Given<i64>,
+    #[serde(deserialize_with = "given")]
+    rate_limit: Given<i64>,
+    pub(super) capture_responses: Option<bool>,
+    pub(super) enabled: Option<bool>,
+    pub(super) metadata: Option<Value>,
+    format: Option<String>,
+    signing: Option<Vec<Value>>,
+    #[serde(deserialize_with = "given")]
+    auth: Given<Value>,
+    ordering: Option<String>,
+    on_failure: Option<String>,
+    #[serde(deserialize_with = "given")]
+    batch: Given<BatchBody>,
+    pub(super) secret: Option<SecretBody>,
+}
+
+/// A signing secret: one of the caller's, or a new one of a kind.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct SecretBody {
+    kind: Option<String>,
+    value: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BatchBody {
+    max_events: Option<i64>,
+    max_wait_ms: Option<u64>,
+    max_bytes: Option<i64>,
+    encoding: Option<String>,
+}
+
+/// Tells null from nothing.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Given<T>, D::Error> {
+    Option::<T>::deserialize(from).map(Some)
+}
+
+impl EndpointBody {
+    /// What it changes about an endpoint, or sets on a new one, whose tenant and present state are given. What is not named is neither
+    /// changed nor checked.
+    pub(super) async fn change(
+        &self,
+        db: &Db,
+        egress: &Egress,
+        tenant: &str,
+        was: Option<&Endpoint>,
+    ) -> Result<EndpointChange, Problem> {
+        let rules = match (&self.url, &self.auth) {
+            (None, None | Some(None)) => None,
+            _ => Some(for_tenant(db, egress, tenant).await?),
+        };
+        let judged = |text: &str| {
+            let rules = rules.as_ref().unwrap_or(egress);
+            let policy = UrlPolicy { allow_http: rules.allow_http, addresses: &rules.addresses };
+            EndpointUrl::parse(text, policy)
+        };
+        let url = self.url.as_deref().map(judged).transpose()?;
+        if self.event_types.is_some() || self.filter.is_some() || was.is_none() {
+            let all = vec!["*".to_owned()];
+            let types = self.event_types.as_ref().or(was.map(|was| &was.event_types));
+            let filter = match (&self.filter, was) {
+                (Some(filter), _) => filter.as_ref(),
+                (None, was) => was.and_then(|was| was.filter.as_ref()),
+            };
+            endpoint::check_subscription(types.unwrap_or(&all), filter)?;
+        }
+        self.description.as_deref().map_or(Ok(()), endpoint::check_description)?;
+        self.metadata.as_ref().map_or(Ok(()), endpoint::check_metadata)?;
+        let headers = change(&self.headers, |object| Ok(CustomHeaders::parse_json(object)?))?;
+        let auth = change(&self.auth, |auth| {
+            let auth = Auth::parse_json(&auth.to_string())?;
+            if let Auth::OAuth2(oauth) = &auth {
+                judged(&oauth.token_url).map_err(|refused| InputError {
+                    field: "auth.token_url".to_owned(),
+                    ..refused
+                })?;
+            }
+            Ok(auth)
+        })?;
+        let settings = RequestSettings {
+            format: self.format()?,
+            signing: self.profiles()?,
+            auth,
+            tls: Change::Keep,
+        };
+        let order = self.order(was)?;
+        let batch = change(&self.batch, |batch| {
+            batch.policy(was.and_then(|was| was.batch).unwrap_or_default())
+        })?;
+        let batched = match &batch {
+            Change::Keep => was.is_some_and(|was| was.batch.is_some()),
+            Change::Clear => false,
+            Change::Set(_) => true,
+        };
+        let ordering = order.map_or(was.map(|was| was.ordering), |order| Some(order.ordering));
+        endpoint::check_batch_or_order(batched, ordering.unwrap_or_default())?;
+        Ok(EndpointChange {
+            url: url.map(|url| url.as_str().to_owned()),
+            description: self.description.clone(),
+            event_types: self.event_types.clone(),
+            filter: change(&self.filter, |filter| Ok(filter.clone()))?,
+            headers,
+            retry_schedule_ms: change(&self.retry_schedule_ms, |waits| {
+                let waits = waits.iter().map(|ms| Duration::from_millis(*ms)).collect();
+                Ok(endpoint::schedule_ms(&Schedule::new(waits)?)?)
+            })?,
+            timeout_ms: change(&self.timeout_ms, |ms| {
+                Ok(endpoint::timeout_ms(Some(Duration::from_millis(*ms)))?)
+            })?,
+            max_in_flight: change(&self.max_in_flight, |n| Ok(endpoint::max_in_flight(Some(*n))?))?,
+            rate_limit: change(&self.rate_limit, |n| Ok(endpoint::rate_limit(Some(*n))?))?,
+            capture_responses: self.capture_responses,
+            metadata: self.metadata.clone(),
+            settings,
+            order,
+            batch,
+            unchanged_since: None,
+        })
+    }
+
+    fn format(&self) -> Result<Option<Format>, Problem> {
+        let Some(text) = &self.format else { return Ok(None) };
+        let format = text
+            .parse::<Format>()
+            .map_err(|error| InputError::new("format", "format.unknown", error.to_string()))?;
+        Ok(Some(format))
+    }
+
+    /// `["github"]`, `["stripe=X-Signature"]`, or as it is shown: `[{"profile", "header"}]`.
+    fn profiles(&self) -> Result<Option<Vec<Profile>>, Problem> {
+        let Some(list) = &self.signing else { return Ok(None) };
+        let profile = |entry: &Value| match (entry, &entry["profile"], &entry["header"]) {
+            (Value::String(text), ..) => Profile::parse(text),
+            (_, Value::String(name), Value::String(header)) => {
+                Profile::parse(&format!("{name}={header}"))
+            }
+            (_, Value::String(name), Value::Null) => Profile::parse(name),
+            _ => Err(InputError::new("signing", "signing.profile", "must be a profile's name")),
+        };
+        let profiles = list.iter().map(profile).collect::<Result<_, _>>()?;
+        Ok(Some(Profile::checked_list(profiles)?))
+    }
+
+    fn order(&self, was: Option<&Endpoint>) -> Result<Option<Order>, Problem> {
+        let ordering = self.ordering.as_deref().map(Ordering::parse).transpose()?;
+        let on_failure = self.on_failure.as_deref().map(OnFailure::parse).transpose()?;
+        let before =
+            was.map_or((Ordering::None, OnFailure::Block), |was| (was.ordering, was.on_failure));
+        let order = endpoint::order(ordering, on_failure, before)?;
+        Ok(order.map(|(ordering, on_failure)| Order { ordering, on_failure }))
+    }
+}
+
+impl SecretBody {
+    /// The secret, and whether the caller brought it.
+    pub(super) fn secret(&self) -> Result<(SigningSecret, bool), Problem> {
+        let kind = self.kind.as_deref().unwrap_or(SecretKind::Standard.as_str());
+        let kind: SecretKind = kind
+            .parse()
+            .map_err(|detail: &str| Problem::field("/secret/kind", "secret.kind", detail))?;
+        match &self.value {
+            None => Ok((SigningSecret::generate(kind, &rand::random()), false)),
+            Some(text) => {
+                SigningSecret::parse(kind, text).map(|secret| (secret, true)).map_err(|error| {
+                    Problem::field("/secret/value", "secret.value", &error.to_string())
+                })
+            }
+        }
+    }
+}
+
+impl BatchBody {
+    fn policy(&self, was: BatchPolicy) -> Result<BatchPolicy, Problem> {
+        let encoding = self.encoding.as_deref().map_or(Ok(was.encoding()), Encoding::parse)?;
+        Ok(BatchPolicy::new(
+            self.max_events.unwrap_or(was.max_events().into()),
+            self.max_wait_ms.map_or(was.max_wait(), Duration::from_millis),
+            self.max_bytes.unwrap_or(was.max_bytes().into()),
+            encoding,
+        )?)
+    }
+}
+
+/// The installation's rules with those of the tenant.
+async fn for_tenant(db: &Db, installation: &Egress, tenant: &str) -> Result<Egress, Problem> {
+    let mut rules = installation.clone();
+    if let Some(stored) = egress::list(db, Some(tenant)).await?.into_iter().next() {
+        let own = TenantRules::parse(&stored.allow_cidrs, &stored.deny_cidrs, &stored.ports)?;
+        rules.addresses = rules.addresses.for_tenant(own);
+    }
+    Ok(rules)
+}
+
+fn change<T, U>(
+    given: &Given<T>,
+    read: impl FnOnce(&T) -> Result<U, Problem>,
+) -> Result<Change<U>, Problem> {
+    Ok(match given {
+        None => Change::Keep,
+        Some(None) => Change::Clear,
+        Some(Some(value)) => Change::Set(read(value)?),
+    })
+}
+
+impl From<FilterError> for Problem {
+    fn from(error: FilterError) -> Self {
+        Self::field(error.pointer, error.code, &error.detail)
+    }
+}
