@@ -57,6 +57,36 @@ CREATE TABLE postrider.installation (
     CONSTRAINT installation_singleton_check CHECK (singleton)
 );
 
+CREATE TABLE postrider.jobs (
+    id uuid NOT NULL,
+    tenant_id text COLLATE "C" NOT NULL,
+    kind text NOT NULL,
+    endpoint_id uuid NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    wanted jsonb NOT NULL,
+    rate integer NOT NULL,
+    state text DEFAULT 'queued'::text NOT NULL,
+    expected bigint,
+    made bigint DEFAULT 0 NOT NULL,
+    looked_to bigint DEFAULT 0 NOT NULL,
+    looked_at timestamp with time zone,
+    reason text,
+    error text,
+    stop boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    owner bigint,
+    owned_until timestamp with time zone,
+    CONSTRAINT jobs_check CHECK ((until >= since)),
+    CONSTRAINT jobs_kind_check CHECK ((kind = 'recover'::text)),
+    CONSTRAINT jobs_pkey PRIMARY KEY (id),
+    CONSTRAINT jobs_rate_check CHECK (((rate >= 1) AND (rate <= 10000))),
+    CONSTRAINT jobs_reason_check CHECK ((length(reason) <= 200)),
+    CONSTRAINT jobs_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'done'::text, 'stopped'::text, 'failed'::text])))
+) WITH (fillfactor=50);
+
 CREATE TABLE postrider.ledger_marks (
     at timestamp with time zone NOT NULL,
     seq bigint NOT NULL,
@@ -403,6 +433,10 @@ CREATE INDEX api_keys_tenant ON postrider.api_keys USING btree (tenant_id, id);
 CREATE INDEX audit_log_tenant ON postrider.audit_log USING btree (tenant_id, id);
 
 CREATE INDEX idempotency_keys_created ON postrider.idempotency_keys USING btree (created_at);
+
+CREATE INDEX jobs_open ON postrider.jobs USING btree (created_at) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
+
+CREATE INDEX jobs_tenant ON postrider.jobs USING btree (tenant_id, id);
 
 CREATE INDEX webhook_deliveries_open_due ON postrider.webhook_deliveries_open USING btree (endpoint_id, next_attempt_at);
 
@@ -1182,6 +1216,8 @@ BEGIN
 END $function$;
 
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.api_keys FOR EACH ROW EXECUTE FUNCTION postrider.audit('api_key', 'id', 'key_');
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OF stop ON postrider.jobs FOR EACH ROW EXECUTE FUNCTION postrider.audit('job', 'id', 'job_');
 
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.tenants FOR EACH ROW EXECUTE FUNCTION postrider.audit('tenant', 'tenant_id', '');
 

@@ -13,6 +13,7 @@ mod endpoint_changes;
 mod endpoints;
 mod events;
 mod idempotency;
+mod jobs;
 mod params;
 mod problem;
 mod publish;
@@ -124,6 +125,10 @@ fn router(api: Api) -> Router {
         .route("/endpoints/{id}/enable", post(endpoints::enable))
         .route("/endpoints/{id}/disable", post(endpoints::disable))
         .route("/endpoints/{id}/deliveries", get(endpoints::deliveries))
+        .route("/endpoints/{id}/recover", post(jobs::recover))
+        .route("/jobs", get(jobs::list))
+        .route("/jobs/{id}", get(jobs::show))
+        .route("/jobs/{id}/stop", post(jobs::stop))
         .route("/deliveries/{id}", get(deliveries::show))
         .route("/deliveries/{id}/attempts", get(deliveries::attempts))
         .route("/deliveries/{id}/retry", post(deliveries::retry))

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     api_keys, audit, completions, config, deliveries, demo, egress, endpoints, events, explain,
-    failed, keys, migrate, prune, run, sign, sink, switch, tenants, verify,
+    failed, jobs, keys, migrate, prune, recover, run, sign, sink, switch, tenants, verify,
 };
 use crate::config::Flags;
 use crate::exit;
@@ -78,6 +78,11 @@ pub(crate) enum Command {
     /// What is owed to endpoints, and what came of it
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// Send an endpoint once more what it failed to get, or missed
+    Recover(recover::Args),
+    /// Bulk work in the background
+    #[command(subcommand)]
+    Jobs(jobs::Command),
     /// Why an event went to an endpoint of its tenant, or did not
     Explain(explain::Args),
     /// Events that could not be fanned out, and best-effort publishes that failed
@@ -193,6 +198,11 @@ mod tests {
             "deliveries cancel whd_0",
             "events redeliver evt_0 --endpoint whk_0 --tenant acme",
             "explain evt_0 --tenant acme",
+            "recover whk_0 --since 2h --missed --type email.*,order.paid --rate 100 --dry-run",
+            "recover whk_0 --since 2026-11-21T10:00:00Z --status exhausted,rejected --reason outage --wait --yes",
+            "jobs list --tenant acme",
+            "jobs show job_0123456789abcdef0123456789abcdef",
+            "jobs stop job_0123456789abcdef0123456789abcdef",
             "api-keys create ci --tenant acme --scope read,publish --expires-in 90d",
             "api-keys create ops --admin",
             "api-keys list --tenant acme",

@@ -11,9 +11,11 @@ pub(crate) mod endpoints;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod failed;
+pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod prune;
+pub(crate) mod recover;
 mod repair;
 pub(crate) mod run;
 pub(crate) mod sign;
@@ -101,6 +103,8 @@ async fn at_database(context: &Context, database: &Database, command: Command) -
         Command::Switch(command) => switch::run(context, database, command).await,
         Command::Keys(command) => keys::run(context, database, command).await,
         Command::Prune(args) => prune::run(context, database, &args).await,
+        Command::Recover(args) => recover::run(context, database, &args).await,
+        Command::Jobs(command) => jobs::run(context, database, command).await,
         Command::Explain(args) => explain::run(context, database, &args).await,
         Command::ApiKeys(command) => api_keys::run(context, database, command).await,
         Command::Audit(command) => audit::run(context, database, command).await,

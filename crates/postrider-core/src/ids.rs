@@ -1,4 +1,5 @@
-//! The ids that Postrider itself makes: endpoints (`whk_…`), deliveries (`whd_…`), batches of them (`btc_…`) and API keys (`key_…`).
+//! The ids that Postrider itself makes: endpoints (`whk_…`), deliveries (`whd_…`), batches of them (`btc_…`), API keys (`key_…`)
+//! and jobs (`job_…`).
 //!
 //! All are UUIDs in the database and prefixed hex everywhere a person or a program outside can see them. Event ids belong
 //! to the producer's contract and live in `postrider-event`.
@@ -25,6 +26,10 @@ pub struct BatchId(pub Uuid);
 /// A key of the API; written `key_` and 32 hex digits. Not the key itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ApiKeyId(pub Uuid);
+
+/// Bulk work in the background; written `job_` and 32 hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub Uuid);
 
 /// The text is not the id that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -142,6 +147,7 @@ prefixed_id!(EndpointId, "an endpoint", "whk_");
 prefixed_id!(DeliveryId, "a delivery", "whd_");
 prefixed_id!(BatchId, "a batch", "btc_");
 prefixed_id!(ApiKeyId, "an API key", "key_");
+prefixed_id!(JobId, "a job", "job_");
 
 fn canonical_hex(text: &str) -> Option<Uuid> {
     let canonical = text.len() == 32

@@ -2,10 +2,11 @@
 //!
 //! Each part is a pass that does one round and reports what it did, and a loop around it: [`partitions`] (room ahead),
 //! [`retention`] (what may go), [`recovery`] (leases of dead workers), [`vacuum`] (dead rows of the hot tables), [`gauges`]
-//! (what operators watch). Every worker runs all of them; of partitions and retention, one in the fleet at a time.
+//! (what operators watch), [`jobs`] (bulk work that people queue). Every worker runs all of them; of partitions and retention, one in the fleet at a time.
 //! Reads and writes every table, and only through `postrider-store`.
 
 pub mod gauges;
+pub mod jobs;
 pub mod partitions;
 pub mod recovery;
 pub mod retention;
@@ -63,6 +64,7 @@ pub async fn run(db: Db, options: Options, stop: Stop, metrics: Metrics) -> Resu
             upkeep::run(&db, &options, &stop, &metrics),
             vacuum::run(&db, &stop, &metrics),
             gauges::run(&db, &stop, &metrics),
+            jobs::run(&db, &options, &stop, &metrics),
         )
     };
     tokio::select! {

@@ -12,6 +12,7 @@ pub mod events;
 pub mod explain;
 pub mod failures;
 pub mod idempotency;
+pub mod jobs;
 pub mod repair;
 pub mod sealed;
 pub mod secrets;

@@ -258,3 +258,8 @@ fn from_now(seconds: f64) -> Duration {
 pub(crate) fn whole_seconds(lease: Duration) -> i32 {
     i32::try_from(lease.as_millis().div_ceil(1000)).unwrap_or(i32::MAX)
 }
+
+/// A time as ids have it: since the epoch, in milliseconds.
+pub(crate) fn milliseconds(at: Timestamp) -> u64 {
+    u64::try_from(at.as_millisecond()).unwrap_or(0)
+}

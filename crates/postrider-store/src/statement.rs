@@ -74,6 +74,9 @@ statements! {
     ADMIN_IDEMPOTENCY_CLAIM = "admin_idempotency/claim" (BYTEA, BYTEA);
     ADMIN_IDEMPOTENCY_FORGET = "admin_idempotency/forget" (BYTEA);
     ADMIN_IDEMPOTENCY_LOOK = "admin_idempotency/look" (BYTEA);
+    ADMIN_JOBS_INSERT = "admin_jobs/insert" (UUID, TEXT, UUID, TIMESTAMPTZ, TIMESTAMPTZ, JSONB, INT4, INT8, TEXT);
+    ADMIN_JOBS_LIST = "admin_jobs/list" (TEXT, UUID, UUID, INT8);
+    ADMIN_JOBS_STOP = "admin_jobs/stop" (UUID, TEXT);
     ADMIN_STATUS_BACKLOG = "admin_status/backlog" (INT8);
     ADMIN_STATUS_PARTITIONS = "admin_status/partitions" ();
     ADMIN_STATUS_WORKERS = "admin_status/workers" ();
@@ -130,6 +133,9 @@ statements! {
     EVENTS_TRY = "events/try" (INT8);
     GAUGES_SAMPLE = "gauges/sample" (INT8, INT8);
     HEALTH_SCHEMA = "health/schema" ();
+    JOBS_ADVANCE = "jobs/advance" (UUID, INT8, INT8, INT8, TIMESTAMPTZ, BOOL, INT4);
+    JOBS_CLAIM = "jobs/claim" (INT8, INT4);
+    JOBS_FAIL = "jobs/fail" (UUID, INT8, TEXT);
     PARTITIONS_ATTACH = "partitions/attach" (TEXT, TEXT);
     PARTITIONS_DETACH = "partitions/detach" (TEXT);
     PARTITIONS_DROP = "partitions/drop" (TEXT, TEXT);
@@ -140,6 +146,9 @@ statements! {
     PARTITIONS_REPLACE = "partitions/replace" (TEXT, TEXT, TIMESTAMPTZ);
     PARTITIONS_ROWS = "partitions/rows" (TEXT);
     PARTITIONS_UNREGISTER = "partitions/unregister" (TEXT, TEXT);
+    RECOVER_DELIVERIES = "recover/deliveries" (UUID_ARRAY, UUID, UUID);
+    RECOVER_EVENTS = "recover/events" (TEXT, TIMESTAMPTZ, TIMESTAMPTZ, INT8, INT8, BOOL);
+    RECOVER_OWE = "recover/owe" (UUID_ARRAY, INT8_ARRAY, TIMESTAMPTZ_ARRAY, INT2_ARRAY, UUID);
     RETENTION_BODIES_OWED = "retention/bodies_owed" (TEXT, TIMESTAMPTZ, TIMESTAMPTZ);
     RETENTION_COUNT_FAILED = "retention/count_failed" (TIMESTAMPTZ);
     RETENTION_COUNT_LEDGER = "retention/count_ledger" (INT8, INT8, TIMESTAMPTZ);

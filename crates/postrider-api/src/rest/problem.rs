@@ -33,6 +33,7 @@ impl Problem {
             "endpoint" => "endpoint.not_found",
             "delivery" => "delivery.not_found",
             "api key" => "api_key.not_found",
+            "job" => "job.not_found",
             _ => "not_found",
         };
         Self::new(StatusCode::NOT_FOUND, code, detail)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use postrider_api::{Api, Egress};
 use postrider_core::address::AddressPolicy;
 use postrider_core::api_key::{ApiKey, Scope};
+use postrider_core::ids::{DeliveryId, EndpointId};
 use postrider_core::seal::KeyRing;
 use postrider_runtime::{Stop, Tasks};
 use postrider_store::Db;
@@ -15,6 +16,8 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
 
 use crate::{answer, pool};
 
@@ -104,18 +107,24 @@ impl Stage {
     async fn sent(&self, tenant: &str, id: &str, status: &str) -> String {
         let publish = "SELECT postrider.publish_v1($1, $2, 'email.sent', '{\"n\":1}', NULL, NULL, NULL, NULL, NULL, false)";
         self.client.query_one(publish, &[&tenant, &id]).await.expect("published");
-        let table = if status == "pending" { "open" } else { "closed" };
-        let (open, next, closed) = match status {
-            "pending" => ("true", "'3000-01-01'::timestamptz", "NULL"),
-            _ => ("false", "NULL", "clock_timestamp()"),
+        let take = "DELETE FROM postrider.webhook_events_pending p USING postrider.webhook_events v, postrider.webhook_endpoints w
+             WHERE v.seq = p.seq AND v.tenant_id = $1 AND v.id = $2 AND w.tenant_id = $1 RETURNING v.seq, v.created_at, w.id";
+        let row = self.client.query_one(take, &[&tenant, &id]).await.expect("taken");
+        let (seq, at, endpoint): (i64, jiff::Timestamp, Uuid) =
+            (row.get(0), row.get(1), row.get(2));
+        let ms = u64::try_from(at.as_millisecond()).expect("after 1970");
+        let delivery = DeliveryId::derive(ms, tenant, id, EndpointId(endpoint), 0);
+        let (table, next, closed) = match status {
+            "pending" => ("open", "'3000-01-01'::timestamptz", "NULL::timestamptz"),
+            _ => ("closed", "NULL::timestamptz", "clock_timestamp()"),
         };
-        self.text(&format!(
-            "WITH e AS (DELETE FROM postrider.webhook_events_pending p USING postrider.webhook_events v WHERE v.seq = p.seq AND v.tenant_id = '{tenant}' AND v.id = '{id}' RETURNING v.seq, v.created_at)
-             INSERT INTO postrider.webhook_deliveries_{table} (id, endpoint_id, event_seq, event_created_at, open, status, tenant_id, next_attempt_at, closed_at)
-             SELECT (lpad(to_hex(floor(extract(epoch FROM e.created_at) * 1000)::bigint), 12, '0') || '8' || substr(md5('{tenant}{id}'), 14, 3) || 'b' || substr(md5('{tenant}{id}'), 18))::uuid,
-                    w.id, e.seq, e.created_at, {open}, '{status}', '{tenant}', {next}, {closed}
-             FROM e, postrider.webhook_endpoints w WHERE w.tenant_id = '{tenant}' RETURNING 'whd_' || replace(id::text, '-', '')"
-        )).await
+        let insert = format!(
+            "INSERT INTO postrider.webhook_deliveries_{table} (id, endpoint_id, event_seq, event_created_at, open, status, tenant_id, next_attempt_at, closed_at)
+             VALUES ($1, $2, $3, $4, {}, '{status}', $5, {next}, {closed})", table == "open"
+        );
+        let values: [&(dyn ToSql + Sync); 5] = [&delivery.0, &endpoint, &seq, &at, &tenant];
+        self.client.execute(&insert, &values).await.expect("inserted");
+        delivery.to_string()
     }
 }
 
@@ -716,4 +725,52 @@ async fn a_secret_is_rotated_and_a_test_event_is_owed() {
         stage.get(&stage.a, &format!("/deliveries/{delivery}")).await.body["event_type"],
         "postrider.test"
     );
+}
+
+#[tokio::test]
+async fn a_tenant_recovers_its_own_endpoint_in_the_background() {
+    let stage = Stage::set().await;
+    stage.sent("a", "evt_1", "exhausted").await;
+    stage.sent("a", "evt_2", "delivered").await;
+    let path = format!("/endpoints/{}/recover", stage.endpoint("a").await);
+    let since = r#""since":"2020-01-01T00:00:00Z""#;
+    let dry =
+        stage.with_key(&stage.a, "POST", &path, &format!("{{{since},\"dry_run\":true}}")).await;
+    assert_eq!(dry.body, json!({ "expected": 1, "complete": true }));
+    let made =
+        stage.with_key(&stage.a, "POST", &path, &format!("{{{since},\"reason\":\"x\"}}")).await;
+    assert_eq!(
+        (made.status, &made.body["state"], &made.body["expected"]),
+        (202, &json!("queued"), &json!(1)),
+        "{}",
+        made.body
+    );
+    let job = format!("/jobs/{}", made.body["id"].as_str().expect("an id"));
+    for (method, path) in [("GET", job.clone()), ("POST", format!("{job}/stop"))] {
+        is_problem(&stage.with_key(&stage.b, method, &path, "").await, 404, "job.not_found");
+    }
+    is_problem(
+        &stage.with_key(&stage.b, "POST", &path, &format!("{{{since}}}")).await,
+        404,
+        "endpoint.not_found",
+    );
+    assert_eq!(stage.get(&stage.b, "/jobs").await.body["data"], json!([]));
+    assert_eq!(stage.get(&stage.a, "/jobs").await.body["data"][0]["id"], made.body["id"]);
+    let stopped = stage.with_key(&stage.a, "POST", &format!("{job}/stop"), "").await;
+    assert_eq!((stopped.status, &stopped.body["stop"]), (200, &json!(true)), "{}", stopped.body);
+    for (body, pointer) in [
+        (r#"{}"#.to_owned(), ""),
+        (r#"{"since":"yesterday"}"#.to_owned(), "/since"),
+        (format!(r#"{{{since},"rate":0}}"#), "/rate"),
+        (format!(r#"{{{since},"statuses":["dead"]}}"#), "/statuses"),
+        (format!(r#"{{{since},"until":"2019-01-01T00:00:00Z"}}"#), "/until"),
+    ] {
+        let answer = stage.with_key(&stage.a, "POST", &path, &body).await;
+        assert_eq!(
+            (answer.status, &answer.body["errors"][0]["pointer"]),
+            (422, &json!(pointer)),
+            "{body}: {}",
+            answer.body
+        );
+    }
 }

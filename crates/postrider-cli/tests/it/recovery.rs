@@ -117,6 +117,134 @@ async fn what_cannot_be_sent_again_says_why() {
         .says("another tenant's");
 }
 
+/// Publishes events e<from>… in one tenant.
+async fn publish(db: &TestDb, from: i32, to: i32, event_type: &str) {
+    let sql = "SELECT postrider.publish_v1('default', 'e' || i, $3, '{\"n\":1}', NULL, NULL, NULL, NULL, NULL, true) FROM generate_series($1::integer, $2::integer) i";
+    db.client().await.execute(sql, &[&from, &to, &event_type]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_an_endpoint_failed_to_get_or_missed_is_sent_once_each() {
+    let (db, receiver) = (TestDb::new().await, Receiver::answering([500]).await);
+    let cli = Cli::at(&db);
+    let add = [
+        "endpoints",
+        "add",
+        &receiver.url("/h"),
+        "--dev",
+        "--types",
+        "email.*",
+        "--retry-schedule",
+        "1ms",
+        "--json",
+    ];
+    let endpoint = cli.run(&add).await.exits(0).json()["id"].as_str().unwrap().to_owned();
+    // Two kinds of trouble: refused for good, and published while it was disabled.
+    publish(&db, 1, 3, "email.sent").await;
+    let daemon = cli.start(&["run", "--dev", "--admin-listen", "off"]);
+    let client = db.client().await;
+    let count = async |sql: &str| client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
+    while count(
+        "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'exhausted'",
+    )
+    .await
+        < 3
+    {}
+    cli.run(&["endpoints", "disable", &endpoint]).await.exits(0);
+    publish(&db, 4, 10, "email.sent").await;
+    publish(&db, 11, 12, "order.paid").await;
+    while count("SELECT count(*) FROM postrider.webhook_events_pending").await > 0 {}
+    receiver.behave("/h", postrider_testkit::Behaviour::status(200));
+
+    let dry =
+        cli.run(&["recover", &endpoint, "--since", "1h", "--dry-run", "--json"]).await.exits(0);
+    assert_eq!(dry.json(), json!({ "endpoint": endpoint, "expected": 3, "job": null }));
+    let recover = ["recover", &endpoint, "--since", "1h", "--missed"];
+    cli.run(&[&recover[..], &["--yes"]].concat()).await.exits(1).says("is disabled");
+    cli.run(&["endpoints", "enable", &endpoint]).await.exits(0);
+    cli.run(&recover).await.exits(2).says("send 10 events").says("--yes");
+    let before = receiver.count();
+    let done = cli
+        .run(&[&recover[..], &["--yes", "--wait", "--reason", "outage", "--json"]].concat())
+        .await
+        .exits(0)
+        .json();
+    assert_eq!(
+        (&done["state"], &done["made"], &done["expected"]),
+        (&json!("done"), &json!(10), &json!(10))
+    );
+    receiver.wait_for(before + 10, LIMIT).await;
+    while count("SELECT count(*) FROM postrider.webhook_deliveries_open").await > 0 {}
+    assert_eq!(count("SELECT count(DISTINCT event_seq) FROM postrider.webhook_deliveries_closed WHERE status = 'delivered'").await, 10);
+    // Nothing is left to do, and nothing is done twice.
+    cli.run(&[&recover[..], &["--yes"]].concat()).await.exits(0).says("");
+    assert_eq!(receiver.count(), before + 10);
+    let listed = cli.run(&["jobs", "list", "--json"]).await.exits(0).json();
+    assert_eq!(
+        (listed["data"].as_array().unwrap().len(), &listed["data"][0]["reason"]),
+        (1, &json!("outage"))
+    );
+    let audit =
+        cli.run(&["audit", "list", "--action", "job.created", "--json"]).await.exits(0).json();
+    assert!(audit["data"][0]["actor"].as_str().unwrap().starts_with("cli:"), "{audit}");
+    terminate(&daemon);
+}
+
+#[tokio::test]
+async fn a_job_keeps_its_pace_stops_when_asked_and_outlives_a_killed_worker() {
+    let (db, receiver) = (TestDb::new().await, Receiver::start().await);
+    let cli = Cli::at(&db);
+    let add = ["endpoints", "add", &receiver.url("/h"), "--dev", "--json"];
+    publish(&db, 1, 300, "email.sent").await;
+    let mut daemon = cli.start(&["run", "--dev", "--admin-listen", "off"]);
+    let client = db.client().await;
+    let count = async |sql: &str| client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
+    while count("SELECT count(*) FROM postrider.webhook_events_pending").await > 0 {}
+    let endpoint = cli.run(&add).await.exits(0).json()["id"].as_str().unwrap().to_owned();
+    let recover =
+        ["recover", &endpoint, "--since", "1h", "--missed", "--rate", "20", "--yes", "--json"];
+    let job = cli.run(&recover).await.exits(0).json()["job"].as_str().unwrap().to_owned();
+    let made = "SELECT made FROM postrider.jobs";
+    while count(made).await < 20 {}
+    daemon.start_kill().unwrap();
+    daemon.wait().await.unwrap();
+    // Another worker goes on from there, once the job is nobody's any more.
+    client
+        .batch_execute("UPDATE postrider.jobs SET owned_until = clock_timestamp()")
+        .await
+        .unwrap();
+    let (begun, from) = (std::time::Instant::now(), count(made).await);
+    let daemon = cli.start(&["run", "--dev", "--admin-listen", "off"]);
+    while count(made).await < from + 60 {}
+    assert!(
+        begun.elapsed() > Duration::from_secs(2),
+        "sixty at twenty a second: {:?}",
+        begun.elapsed()
+    );
+    let stopped = cli.run(&["jobs", "stop", &job, "--json"]).await.exits(0).json();
+    assert_eq!(stopped["changed"], true);
+    while count("SELECT count(*) FROM postrider.jobs WHERE state = 'stopped'").await == 0 {}
+    let made_in_all = count(made).await;
+    assert!((60..300).contains(&made_in_all), "{made_in_all}");
+    // The rest is owed by another job, and nothing twice.
+    let rest = [
+        "recover", &endpoint, "--since", "1h", "--missed", "--rate", "1000", "--yes", "--wait",
+        "--json",
+    ];
+    assert_eq!(cli.run(&rest).await.exits(0).json()["made"], 300 - made_in_all);
+    while count(
+        "SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE status = 'delivered'",
+    )
+    .await
+        < 300
+    {}
+    assert_eq!(
+        count("SELECT count(*) FROM postrider.webhook_deliveries_closed WHERE replay > 0").await,
+        0
+    );
+    terminate(&daemon);
+}
+
 #[tokio::test]
 async fn explain_names_every_endpoint_and_its_reason() {
     let (db, receiver) = (TestDb::new().await, Receiver::start().await);

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::admin::events::EventKey;
 use crate::admin::{Page, SCAN_LIMIT};
+use crate::deliveries::milliseconds;
 use crate::statement::{
     ADMIN_DELIVERIES_ATTEMPTS, ADMIN_DELIVERIES_CUT, ADMIN_DELIVERIES_FIND, ADMIN_DELIVERIES_LIST,
     ADMIN_DELIVERIES_LIST_OPEN, ADMIN_DELIVERIES_OF_EVENT,
@@ -166,10 +167,6 @@ pub async fn attempts(db: &Db, delivery: &Delivery) -> Result<Vec<Attempt>, Stor
             batch: row.get::<_, Option<Uuid>>(10).map(BatchId),
         })
         .collect())
-}
-
-pub(super) fn milliseconds(at: Timestamp) -> u64 {
-    u64::try_from(at.as_millisecond()).unwrap_or(0)
 }
 
 fn delivery(row: &Row) -> Delivery {

@@ -3,9 +3,10 @@
 
 use postrider_core::ids::{DeliveryId, EndpointId};
 
-use crate::admin::deliveries::{self, milliseconds};
+use crate::admin::deliveries;
 use crate::admin::events::EventKey;
 use crate::control::ENDPOINTS_CHANNEL;
+use crate::deliveries::milliseconds;
 use crate::statement::{
     ADMIN_DELIVERIES_CANCEL, ADMIN_DELIVERIES_REDELIVER, ADMIN_DELIVERIES_RETRY, CONTROL_NOTIFY,
 };
