@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod audit;
+mod body;
 mod caller;
 mod cursor;
 mod deliveries;

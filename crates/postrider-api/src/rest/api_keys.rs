@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Json, Response};
-use bytes::Bytes;
 use http::StatusCode;
 use postrider_core::api_key::{ApiKey, Scope};
 use postrider_core::ids::ApiKeyId;
@@ -13,6 +12,7 @@ use postrider_store::admin::api_keys::{self, ApiKeyInfo, NewApiKey};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::body::Body;
 use super::caller::Caller;
 use super::cursor::List;
 use super::params::Params;
@@ -49,7 +49,7 @@ pub(super) async fn list(caller: Caller, mut params: Params) -> Result<Json<Valu
 pub(super) async fn create(
     caller: Caller,
     params: Params,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
     caller.need_admin()?;
     caller.need(Scope::Write)?;

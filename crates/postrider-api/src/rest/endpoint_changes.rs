@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Json, Response};
-use bytes::Bytes;
 use http::header::{ETAG, IF_MATCH, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use postrider_core::api_key::Scope;
@@ -18,6 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Api;
+use super::body::Body;
 use super::caller::Caller;
 use super::endpoint_body::{EndpointBody, SecretBody};
 use super::endpoints::{document, find, of_path};
@@ -34,7 +34,7 @@ pub(super) async fn create(
     State(api): State<Api>,
     caller: Caller,
     params: Params,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
     caller.need(Scope::Write)?;
     params.end()?;
@@ -97,7 +97,7 @@ pub(super) async fn update(
     Path(id): Path<String>,
     params: Params,
     headers: HeaderMap,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
     caller.need(Scope::Write)?;
     params.end()?;
@@ -150,7 +150,7 @@ pub(super) async fn rotate_secret(
     caller: Caller,
     Path(id): Path<String>,
     params: Params,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
     caller.need(Scope::Write)?;
     params.end()?;

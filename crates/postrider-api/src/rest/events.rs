@@ -2,7 +2,6 @@
 
 use axum::extract::Path;
 use axum::response::Json;
-use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use postrider_core::api_key::Scope;
 use postrider_core::ids::EndpointId;
@@ -14,6 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::body::Body;
 use super::caller::Caller;
 use super::cursor::List;
 use super::deliveries::document as delivery_document;
@@ -123,7 +123,7 @@ pub(super) async fn redeliver(
     caller: Caller,
     Path(id): Path<String>,
     params: Params,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Json<Value>, Problem> {
     caller.need(Scope::Write)?;
     let wanted: Redeliver = if body.is_empty() { Redeliver::default() } else { parse(&body)? };

@@ -12,12 +12,10 @@ use postrider_store::admin::idempotency::{self, Answer, Claimed, Digest};
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
-use super::Api;
 use super::caller::Caller;
 use super::problem::Problem;
+use super::{Api, body};
 
-/// The largest body of a request.
-pub(super) const MOST_BYTES: usize = 2 << 20;
 /// The largest answer that is kept.
 const MOST_ANSWER: usize = 1 << 20;
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -49,7 +47,7 @@ async fn carry_out(
         )
     })?;
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, MOST_BYTES).await.map_err(|_| too_large())?;
+    let body = body::read(body).await?;
     let actor = parts.extensions.get::<Caller>().map_or("", |caller| caller.actor.as_str());
     let id = digest(&[actor, parts.uri.path(), key].map(str::as_bytes));
     let asked = digest(&[parts.uri.query().unwrap_or_default().as_bytes(), &body]);
@@ -116,11 +114,6 @@ fn again(api: &Api, id: &Digest, answer: Answer) -> Result<Response, Problem> {
 /// The place that a sealed answer belongs to.
 fn aad(id: &Digest) -> Vec<u8> {
     [b"idempotency:".as_slice(), id].concat()
-}
-
-pub(super) fn too_large() -> Problem {
-    let detail = format!("the body has more than {MOST_BYTES} bytes");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body.size", detail)
 }
 
 /// SHA-256 over the parts, each preceded by its length.

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Json, Response};
-use bytes::Bytes;
 use http::StatusCode;
 use jiff::Timestamp;
 use postrider_core::api_key::Scope;
@@ -16,6 +15,7 @@ use postrider_store::recover::{self, Recovery};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::body::Body;
 use super::caller::Caller;
 use super::cursor::List;
 use super::endpoints::{find as find_endpoint, missing as missing_endpoint, of_path};
@@ -31,7 +31,7 @@ const COUNTING: Duration = Duration::from_secs(5);
 /// What is to be recovered.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Body {
+struct Wanted {
     since: Timestamp,
     until: Option<Timestamp>,
     statuses: Option<Vec<String>>,
@@ -49,11 +49,11 @@ pub(super) async fn recover(
     caller: Caller,
     Path(id): Path<String>,
     params: Params,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
     caller.need(Scope::Write)?;
     params.end()?;
-    let body: Body = parse(&body)?;
+    let body: Wanted = parse(&body)?;
     let endpoint = find_endpoint(&caller, of_path(&id)?).await?;
     let status = |word: &String| {
         word.parse::<DeliveryStatus>()

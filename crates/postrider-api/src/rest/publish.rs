@@ -1,7 +1,6 @@
 //! `POST /events`: publishing for those who cannot reach the database. By the same function as every other way in, in a transaction of its own.
 
 use axum::response::{IntoResponse, Json, Response};
-use bytes::Bytes;
 use http::StatusCode;
 use postrider_core::api_key::Scope;
 use postrider_event::{DEFAULT_TENANT, Event, EventType, Limits};
@@ -12,8 +11,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
+use super::body::Body;
 use super::caller::Caller;
-use super::idempotency::{MOST_BYTES, too_large};
 use super::params::Params;
 use super::problem::Problem;
 
@@ -42,7 +41,7 @@ struct NewEvent {
 pub(super) async fn publish(
     caller: Caller,
     params: Params,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response, Problem> {
     caller.need(Scope::Publish)?;
     params.end()?;
@@ -117,9 +116,6 @@ fn event(new: NewEvent, tenant: String) -> Result<Event, Problem> {
 
 /// A body as JSON of a known shape. The pointer of an error names where it is.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    if body.len() > MOST_BYTES {
-        return Err(too_large());
-    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string().replace(['.', '['], "/").replace(']', "");

@@ -2,9 +2,12 @@
 
 use axum::extract::Request;
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::HeaderValue;
+use http::header::CONTENT_TYPE;
 use uuid::Uuid;
+
+use super::problem::Problem;
 
 tokio::task_local! {
     static ID: RequestId;
@@ -28,7 +31,21 @@ impl RequestId {
 pub(super) async fn identify(request: Request, next: Next) -> Response {
     let id = RequestId::new();
     let header = HeaderValue::from_str(&id.0).expect("hex digits");
-    let mut response = ID.scope(id, next.run(request)).await;
+    let mut response = ID
+        .scope(id, async {
+            let response = next.run(request).await;
+            let ours = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {
+                [&b"application/json"[..], b"application/problem+json"].contains(&kind.as_bytes())
+            });
+            // What the router refuses by itself, such as a path that is no text.
+            match response.status() {
+                status if ours || status.is_success() => response,
+                status => {
+                    Problem::new(status, "request", "the request cannot be read").into_response()
+                }
+            }
+        })
+        .await;
     response.headers_mut().insert("x-request-id", header);
     response
 }

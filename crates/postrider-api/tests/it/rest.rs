@@ -774,3 +774,23 @@ async fn a_tenant_recovers_its_own_endpoint_in_the_background() {
         );
     }
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_is_a_problem_too() {
+    let stage = Stage::set().await;
+    let large = "x".repeat(3 << 20);
+    is_problem(&stage.with_key(&stage.a, "POST", "/events", &large).await, 413, "body.size");
+    is_problem(&stage.get(&stage.a, "/events/%ff").await, 400, "request");
+    for path in ["/events/a%00b", "/endpoints/whk_%00", "/deliveries/x", "/jobs/job_1"] {
+        assert_eq!(stage.get(&stage.a, path).await.status, 404, "{path}");
+    }
+    for query in [
+        "/events?type=%00",
+        "/audit?subject=%00",
+        "/events?since=-9999-01-01T00:00:00Z",
+        "/events?since=9999-12-31T23:59:59Z",
+    ] {
+        let answer = stage.get(&stage.a, query).await;
+        assert!(answer.status < 500, "{query}: {}", answer.body);
+    }
+}
