@@ -28,7 +28,7 @@ DO $$
 DECLARE
     v_name     text;
     v_readable text[] := ARRAY[
-        'audit_log', 'installation', 'jobs', 'partitions', 'tenants', 'webhook_attempts', 'webhook_deliveries', 'webhook_delivery_batches',
+        'audit_log', 'installation', 'jobs', 'partitions', 'tenants', 'v_backlog', 'v_endpoint_health', 'v_events', 'v_stuck', 'webhook_attempts', 'webhook_deliveries', 'webhook_delivery_batches',
         'webhook_egress_rules', 'webhook_endpoint_health', 'webhook_event_ids', 'webhook_events', 'webhook_events_failed',
         'webhook_events_pending', 'webhook_publish_failures', 'webhook_routing_versions', 'webhook_switches',
         'webhook_workers'];

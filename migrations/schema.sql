@@ -1240,3 +1240,187 @@ CREATE TRIGGER bump_routing_version AFTER INSERT OR DELETE OR UPDATE ON postride
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_switches FOR EACH ROW EXECUTE FUNCTION postrider.audit('switch', 'name', '');
 
 CREATE TRIGGER note_switches AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_switches FOR EACH STATEMENT EXECUTE FUNCTION postrider.note_switches();
+
+CREATE VIEW postrider.v_backlog AS
+ SELECT 'whk_'::text || replace(e.id::text, '-'::text, ''::text) AS endpoint_id,
+    e.tenant_id,
+    e.url,
+    e.enabled,
+    due.count AS due,
+    later.count AS later,
+    oldest.due_since
+   FROM postrider.webhook_endpoints e
+     CROSS JOIN LATERAL ( SELECT count(*) AS count
+           FROM ( SELECT
+                   FROM postrider.webhook_deliveries_open d
+                  WHERE d.endpoint_id = e.id AND d.next_attempt_at <= (( SELECT clock_timestamp() AS clock_timestamp))
+                 LIMIT 10001) capped) due
+     CROSS JOIN LATERAL ( SELECT count(*) AS count
+           FROM ( SELECT
+                   FROM postrider.webhook_deliveries_open d
+                  WHERE d.endpoint_id = e.id AND d.next_attempt_at > (( SELECT clock_timestamp() AS clock_timestamp))
+                 LIMIT 10001) capped) later
+     LEFT JOIN LATERAL ( SELECT d.next_attempt_at AS due_since
+           FROM postrider.webhook_deliveries_open d
+          WHERE d.endpoint_id = e.id AND d.next_attempt_at <= (( SELECT clock_timestamp() AS clock_timestamp))
+          ORDER BY d.next_attempt_at
+         LIMIT 1) oldest ON true;
+
+CREATE VIEW postrider.v_endpoint_health AS
+ SELECT 'whk_'::text || replace(e.id::text, '-'::text, ''::text) AS endpoint_id,
+    e.tenant_id,
+    e.url,
+    e.enabled,
+    e.disabled_reason,
+    COALESCE(h.circuit, 'closed'::text) AS circuit,
+    COALESCE(h.consecutive_failures, 0) AS consecutive_failures,
+    h.opened_at,
+    h.next_probe_at,
+    NULLIF(h.paused_until, '-infinity'::timestamp with time zone) AS paused_until,
+    h.first_failure_at,
+    h.last_success_at,
+    h.warned_at
+   FROM postrider.webhook_endpoints e
+     LEFT JOIN postrider.webhook_endpoint_health h ON h.endpoint_id = e.id;
+
+CREATE VIEW postrider.v_events AS
+ SELECT e.seq,
+    e.created_at,
+    e.tenant_id,
+    e.id,
+    e.type,
+    e.attributes,
+    COALESCE(e.labels, '{}'::text[]) AS labels,
+    e.ordering_key,
+    e.expires_at,
+    (e.envelope::json -> 'data'::text)::jsonb AS data
+   FROM postrider.webhook_events e;
+
+CREATE VIEW postrider.v_stuck AS
+ SELECT 'event_pending'::text AS kind,
+    e.tenant_id,
+    e.id AS subject,
+    p.created_at AS since,
+    p.last_error AS detail
+   FROM postrider.webhook_events_pending p
+     LEFT JOIN postrider.webhook_events e ON e.seq = p.seq AND e.created_at = p.created_at
+  WHERE p.created_at < (clock_timestamp() - '00:01:00'::interval)
+UNION ALL
+ SELECT 'event_failed'::text AS kind,
+    e.tenant_id,
+    e.id AS subject,
+    f.failed_at AS since,
+    f.reason || COALESCE(': '::text || f.last_error, ''::text) AS detail
+   FROM postrider.webhook_events_failed f
+     LEFT JOIN postrider.webhook_events e ON e.seq = f.seq AND e.created_at = f.created_at
+UNION ALL
+ SELECT 'publish_failed'::text AS kind,
+    p.tenant_id,
+    p.event_id AS subject,
+    p.failed_at AS since,
+    p.reason AS detail
+   FROM postrider.webhook_publish_failures p
+UNION ALL
+ SELECT 'endpoint_overdue'::text AS kind,
+    b.tenant_id,
+    b.endpoint_id AS subject,
+    b.due_since AS since,
+    b.due || ' deliveries are due'::text AS detail
+   FROM postrider.v_backlog b
+  WHERE b.due_since < (clock_timestamp() - '00:05:00'::interval)
+UNION ALL
+ SELECT 'job'::text AS kind,
+    j.tenant_id,
+    'job_'::text || replace(j.id::text, '-'::text, ''::text) AS subject,
+    COALESCE(j.owned_until, j.created_at) AS since,
+    'no worker does it'::text AS detail
+   FROM postrider.jobs j
+  WHERE (j.state = ANY (ARRAY['queued'::text, 'running'::text])) AND COALESCE(j.owned_until, j.created_at) < (clock_timestamp() - '00:05:00'::interval);
+
+CREATE POLICY everybody ON api_keys AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON api_keys AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));
+
+CREATE POLICY everybody ON audit_log AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON audit_log AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));
+
+CREATE POLICY everybody ON jobs AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON jobs AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));
+
+CREATE POLICY everybody ON tenants AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON tenants AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));
+
+CREATE POLICY everybody ON webhook_attempts AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_attempts AS RESTRICTIVE TO postrider_api USING ((EXISTS ( SELECT
+   FROM postrider.webhook_endpoints e
+  WHERE (e.id = webhook_attempts.endpoint_id))));
+
+CREATE POLICY everybody ON webhook_deliveries AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_deliveries AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));
+
+CREATE POLICY everybody ON webhook_deliveries_closed AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_deliveries_closed AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));
+
+CREATE POLICY everybody ON webhook_deliveries_open AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_deliveries_open AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));
+
+CREATE POLICY everybody ON webhook_delivery_batches AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_delivery_batches AS RESTRICTIVE TO postrider_api USING ((EXISTS ( SELECT
+   FROM postrider.webhook_endpoints e
+  WHERE (e.id = webhook_delivery_batches.endpoint_id))));
+
+CREATE POLICY everybody ON webhook_egress_rules AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_egress_rules AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));
+
+CREATE POLICY everybody ON webhook_endpoint_health AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_endpoint_health AS RESTRICTIVE TO postrider_api USING ((EXISTS ( SELECT
+   FROM postrider.webhook_endpoints e
+  WHERE (e.id = webhook_endpoint_health.endpoint_id))));
+
+CREATE POLICY everybody ON webhook_endpoint_secrets AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_endpoint_secrets AS RESTRICTIVE TO postrider_api USING ((EXISTS ( SELECT
+   FROM postrider.webhook_endpoints e
+  WHERE (e.id = webhook_endpoint_secrets.endpoint_id))));
+
+CREATE POLICY everybody ON webhook_endpoints AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_endpoints AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));
+
+CREATE POLICY everybody ON webhook_event_ids AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_event_ids AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));
+
+CREATE POLICY everybody ON webhook_events AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_events AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));
+
+CREATE POLICY everybody ON webhook_events_failed AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_events_failed AS RESTRICTIVE TO postrider_api USING ((EXISTS ( SELECT
+   FROM postrider.webhook_events e
+  WHERE ((e.seq = webhook_events_failed.seq) AND (e.created_at = webhook_events_failed.created_at)))));
+
+CREATE POLICY everybody ON webhook_events_pending AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_events_pending AS RESTRICTIVE TO postrider_api USING ((EXISTS ( SELECT
+   FROM postrider.webhook_events e
+  WHERE ((e.seq = webhook_events_pending.seq) AND (e.created_at = webhook_events_pending.created_at)))));
+
+CREATE POLICY everybody ON webhook_publish_failures AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_publish_failures AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));
+
+CREATE POLICY everybody ON webhook_routing_versions AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_routing_versions AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));

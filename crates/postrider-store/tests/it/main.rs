@@ -7,4 +7,5 @@ mod plans;
 mod roles;
 mod schema;
 mod sealing;
+mod views;
 mod wall;

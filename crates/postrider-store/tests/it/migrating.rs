@@ -90,6 +90,7 @@ async fn a_migration_that_waits_for_a_table_in_use_keeps_nobody_off_it_for_long(
             FOR p IN SELECT polname, polrelid::regclass AS t FROM pg_policy LOOP EXECUTE format('DROP POLICY %I ON %s', p.polname, p.t); END LOOP;
         END $$;
         DROP FUNCTION postrider.audit CASCADE; DROP FUNCTION postrider.wall_off_tenants, postrider.acting_tenant;
+        DROP VIEW postrider.v_events, postrider.v_stuck, postrider.v_backlog, postrider.v_endpoint_health;
         DROP TABLE postrider.api_keys, postrider.idempotency_keys, postrider.audit_log, postrider.jobs;
         ALTER TABLE postrider.webhook_endpoint_health DROP COLUMN warned_at;
         DELETE FROM postrider.schema_history WHERE version >= 12";
@@ -112,5 +113,8 @@ async fn a_migration_that_waits_for_a_table_in_use_keeps_nobody_off_it_for_long(
     report.rollback().await.unwrap();
     let applied = tokio::time::timeout(Duration::from_secs(20), up.join_next()).await;
     let applied = applied.expect("it comes back").expect("there is one").unwrap();
-    assert_eq!(applied.unwrap(), ["V12__warned_at", "V13__api_keys_and_audit", "V14__jobs"]);
+    assert_eq!(
+        applied.unwrap(),
+        ["V12__warned_at", "V13__api_keys_and_audit", "V14__jobs", "V15__views"]
+    );
 }

@@ -32,7 +32,7 @@ async fn schema(client: &Client) -> String {
     let mut text = String::from(
         "-- The sum of all migrations, without the partitions. Written by `just schema`; a test keeps it true.\n",
     );
-    for query in [TABLES, INDEXES, FUNCTIONS, TRIGGERS] {
+    for query in [TABLES, INDEXES, FUNCTIONS, TRIGGERS, VIEWS, POLICIES] {
         for row in client.query(query, &[]).await.unwrap() {
             text.push('\n');
             text.push_str(row.get::<_, &str>(0).trim_end());
@@ -79,3 +79,15 @@ SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.t
 WHERE c.relnamespace = 'postrider'::regnamespace AND NOT t.tgisinternal
   AND NOT EXISTS (SELECT FROM postrider.partitions p WHERE p.name = c.relname)
 ORDER BY c.relname, t.tgname";
+
+const VIEWS: &str = "
+SELECT format(E'CREATE VIEW postrider.%s AS\\n%s', c.relname, rtrim(pg_get_viewdef(c.oid, true), ';'))
+FROM pg_class c WHERE c.relnamespace = 'postrider'::regnamespace AND c.relkind = 'v' ORDER BY c.relname";
+
+const POLICIES: &str = "
+SELECT format('CREATE POLICY %s ON %s AS %s TO %s USING (%s)', p.polname, c.relname,
+              CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+              coalesce((SELECT string_agg(r.rolname::text, ', ') FROM pg_roles r WHERE r.oid = ANY (p.polroles)), 'PUBLIC'),
+              pg_get_expr(p.polqual, p.polrelid))
+FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+WHERE c.relnamespace = 'postrider'::regnamespace AND c.relrowsecurity ORDER BY c.relname, p.polname";
