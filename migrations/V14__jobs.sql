@@ -32,15 +32,11 @@ CREATE TABLE postrider.jobs (
 ) WITH (fillfactor = 50);
 CREATE INDEX jobs_tenant ON postrider.jobs (tenant_id, id);
 CREATE INDEX jobs_open ON postrider.jobs (created_at) WHERE state IN ('queued', 'running');
+-- Two at once over the same events would send twice.
+CREATE UNIQUE INDEX jobs_one_an_endpoint ON postrider.jobs (endpoint_id) WHERE state IN ('queued', 'running');
 
 -- That it was made, and that somebody stopped it; not each of its steps.
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OF stop ON postrider.jobs
     FOR EACH ROW EXECUTE FUNCTION postrider.audit('job', 'id', 'job_');
 
-DO $$
-BEGIN
-    IF postrider.wall_off_tenants() THEN
-        GRANT SELECT, INSERT ON postrider.jobs TO postrider_api;
-        GRANT UPDATE (stop, state, finished_at) ON postrider.jobs TO postrider_api;
-    END IF;
-END $$;
+SELECT postrider.wall_off_tenants();

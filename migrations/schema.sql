@@ -434,6 +434,8 @@ CREATE INDEX audit_log_tenant ON postrider.audit_log USING btree (tenant_id, id)
 
 CREATE INDEX idempotency_keys_created ON postrider.idempotency_keys USING btree (created_at);
 
+CREATE UNIQUE INDEX jobs_one_an_endpoint ON postrider.jobs USING btree (endpoint_id) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
+
 CREATE INDEX jobs_open ON postrider.jobs USING btree (created_at) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
 
 CREATE INDEX jobs_tenant ON postrider.jobs USING btree (tenant_id, id);
@@ -1150,13 +1152,17 @@ END $function$;
 
 CREATE OR REPLACE FUNCTION postrider.tell_of_endpoint_v1(p_endpoint uuid, p_tenant text, p_type text, p_data jsonb)
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-    SELECT postrider.publish_operator_v1(p_tenant, postrider.random_event_id_v1(), p_type,
-        (jsonb_build_object('endpoint_id', postrider.endpoint_text_v1(p_endpoint)) || p_data)::json, p_endpoint)
-$function$;
+BEGIN
+    IF postrider.acting_tenant() <> p_tenant THEN
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'postrider: this transaction works for another tenant';
+    END IF;
+    PERFORM postrider.publish_operator_v1(p_tenant, postrider.random_event_id_v1(), p_type,
+        (jsonb_build_object('endpoint_id', postrider.endpoint_text_v1(p_endpoint)) || p_data)::json, p_endpoint);
+END $function$;
 
 CREATE OR REPLACE FUNCTION postrider.wall_off_tenants()
  RETURNS boolean
@@ -1167,22 +1173,29 @@ AS $function$
 DECLARE
     v_table text;
     v_by    text;
+    v_owner text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'postrider_api') THEN
-        BEGIN
-            CREATE ROLE postrider_api NOLOGIN;
-        EXCEPTION
-            WHEN duplicate_object OR unique_violation THEN NULL; -- another database of this cluster was migrated just now
-            WHEN insufficient_privilege THEN
-                RAISE NOTICE 'postrider: may not create the role postrider_api; run deploy/roles.sql as a superuser';
-                RETURN false;
-        END;
-    END IF;
-    IF NOT pg_has_role(current_user, 'postrider_api', 'MEMBER') THEN
-        EXECUTE format('GRANT postrider_api TO %I', current_user);
-    END IF;
+    BEGIN
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'postrider_api') THEN
+            BEGIN
+                CREATE ROLE postrider_api NOLOGIN;
+            EXCEPTION
+                WHEN duplicate_object OR unique_violation THEN NULL; -- another database of this cluster was migrated just now
+            END;
+        END IF;
+        -- Whoever owns the schema works as the role. Who made it is a member from PostgreSQL 16 on, but may not become it without this.
+        SELECT r.rolname INTO v_owner FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+        WHERE n.nspname = 'postrider' AND NOT r.rolsuper;
+        IF FOUND THEN
+            EXECUTE format('GRANT postrider_api TO %I', v_owner);
+        END IF;
+    EXCEPTION
+        WHEN insufficient_privilege THEN
+            RAISE NOTICE 'postrider: may not make the role postrider_api, or grant it; run deploy/roles.sql as a superuser';
+            RETURN false;
+    END;
     GRANT USAGE ON SCHEMA postrider TO postrider_api;
-    GRANT EXECUTE ON FUNCTION postrider.acting_tenant(), postrider.publish_v1, postrider.tell_of_endpoint_v1 TO postrider_api;
+    GRANT EXECUTE ON FUNCTION postrider.acting_tenant(), postrider.tell_of_endpoint_v1 TO postrider_api;
 
     FOR v_table, v_by IN
         SELECT c.relname, 'tenant_id = postrider.acting_tenant()'
@@ -1209,9 +1222,11 @@ BEGIN
     GRANT SELECT, INSERT, UPDATE, DELETE ON postrider.webhook_endpoints, postrider.webhook_endpoint_secrets,
         postrider.webhook_deliveries_open TO postrider_api;
     GRANT INSERT, UPDATE, DELETE ON postrider.webhook_endpoint_health TO postrider_api;
-    -- A test event goes to its endpoint alone: it is taken off the queue where it is published.
-    GRANT DELETE ON postrider.webhook_events_pending TO postrider_api;
     GRANT INSERT ON postrider.webhook_deliveries, postrider.webhook_deliveries_closed TO postrider_api;
+    IF to_regclass('postrider.jobs') IS NOT NULL THEN
+        GRANT SELECT, INSERT ON postrider.jobs TO postrider_api;
+        GRANT UPDATE (stop, state, finished_at) ON postrider.jobs TO postrider_api;
+    END IF;
     RETURN true;
 END $function$;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::filter::{FilterError, Subscription};
-use crate::input::InputError;
+use crate::input::{InputError, holds_nul};
 use crate::ordering::{OnFailure, Ordering};
 use crate::retry::Schedule;
 use crate::signing::{Profile, SecretKind, is_unsigned};
@@ -17,7 +17,7 @@ pub const MAX_DESCRIPTION: usize = 200;
 /// The largest metadata, in bytes of JSON.
 pub const MAX_METADATA: usize = 16 * 1024;
 
-/// Code: `description.length`.
+/// Codes: `description.length`, `nul`.
 ///
 /// # Errors
 /// When it is too long.
@@ -26,10 +26,13 @@ pub fn check_description(text: &str) -> Result<(), InputError> {
         let detail = format!("has more than {MAX_DESCRIPTION} characters");
         return Err(InputError::new("description", "description.length", detail));
     }
+    if text.contains('\0') {
+        return Err(InputError::new("description", "nul", "must not hold a NUL character"));
+    }
     Ok(())
 }
 
-/// Codes: `type`, `metadata.size`.
+/// Codes: `type`, `metadata.size`, `nul`.
 ///
 /// # Errors
 /// When it is no object, or too large.
@@ -40,6 +43,9 @@ pub fn check_metadata(value: &Value) -> Result<(), InputError> {
     if value.to_string().len() > MAX_METADATA {
         let detail = format!("has more than {MAX_METADATA} bytes");
         return Err(InputError::new("metadata", "metadata.size", detail));
+    }
+    if holds_nul(value) {
+        return Err(InputError::new("metadata", "nul", "must not hold a NUL character"));
     }
     Ok(())
 }
@@ -56,6 +62,10 @@ pub fn check_subscription(types: &[String], filter: Option<&Value>) -> Result<()
             code: "filter.size",
             detail,
         });
+    }
+    if filter.is_some_and(holds_nul) {
+        let detail = "must not hold a NUL character".to_owned();
+        return Err(FilterError { pointer: "/filter".to_owned(), code: "nul", detail });
     }
     Subscription::compile(types, filter).map(drop)
 }

@@ -36,6 +36,19 @@ pub fn check_tenant(tenant: &str) -> Result<(), InputError> {
     Err(InputError::new("tenant", "tenant.syntax", "must be 1 to 128 of A-Z a-z 0-9 . _ : -"))
 }
 
+/// Whether a NUL character is anywhere in it: PostgreSQL can hold none.
+#[must_use]
+pub fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(members) => {
+            members.iter().any(|(key, value)| key.contains('\0') || holds_nul(value))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 /// The text of a JSON field that must be there. Codes: `required` if absent or null, `type` if not a string.
 pub fn required_text<'a>(field: &str, value: Option<&'a Value>) -> Result<&'a str, InputError> {
     match value {

@@ -53,7 +53,7 @@ impl Sender {
         let (now, ceiling) = (self.clock.now(), self.retry_after_ceiling);
         let finding = finding(&answer, now, ceiling);
         if let Finding::Unasked(after) = finding
-            && !is_trial(delivery)
+            && !is_test(delivery)
         {
             self.proxy.note(&self.metrics);
             let outcome = unasked(delivery, &answer, after);
@@ -221,15 +221,15 @@ fn uncounted(outcome: Outcome, attempts: u16) -> Outcome {
     Outcome { state, ..outcome }
 }
 
-/// Whether somebody tries the endpoint out, or has an event sent there once more: that says nothing about its health.
-pub(crate) fn is_trial(delivery: &LeasedDelivery) -> bool {
+/// Whether somebody tries the endpoint out.
+pub(crate) fn is_test(delivery: &LeasedDelivery) -> bool {
     // The envelope's own beginning, as the publish function composes it.
     let begins = |envelope: &[u8]| {
         let rest = envelope.strip_prefix(b"{\"event\":\"");
         rest.and_then(|rest| rest.strip_prefix(TEST_EVENT.as_bytes()))
             .is_some_and(|rest| rest.first() == Some(&b'"'))
     };
-    delivery.replay || delivery.event.as_ref().is_some_and(|event| begins(&event.envelope))
+    delivery.event.as_ref().is_some_and(|event| begins(&event.envelope))
 }
 
 pub(crate) fn disable_reason(answer: &Answer) -> &'static str {

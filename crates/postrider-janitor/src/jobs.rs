@@ -66,13 +66,20 @@ pub async fn pass(db: &Db, owner: i64, stop: &Stop) -> Result<bool, StoreError> 
         let piece = recover::look(db, &recovery, &wants, after).await?;
         let to = (piece.looked_to, piece.looked_at);
         match write(db, owner, &job, &piece.owed, to, piece.last, stop).await? {
-            Step::GoesOn if stop.soft_requested() => return Ok(false),
+            Step::GoesOn if stop.soft_requested() => {
+                jobs::release(db, owner, job.id).await?;
+                return Ok(false);
+            }
             Step::GoesOn => after = piece.looked_to,
             Step::Over => {
                 info!(job.id = %job.id, "{} is over", job.id);
                 return Ok(true);
             }
             Step::Lost => return Ok(true),
+            Step::NoEndpoint => {
+                jobs::fail(db, owner, job.id, "the endpoint was disabled").await?;
+                return Ok(true);
+            }
         }
     }
 }
@@ -98,7 +105,9 @@ async fn write(
         if step != Step::GoesOn {
             return Ok(step);
         }
-        stop.soft_within(SECOND).await;
+        // A full second's worth, or the part of one that it is.
+        let part = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+        stop.soft_within(SECOND * part / job.rate.max(1)).await;
         if end || stop.soft_requested() {
             return Ok(step);
         }

@@ -26,9 +26,9 @@ impl Acting {
             text += &format!("SET LOCAL postrider.request_id = {};", literal(request));
         }
         if let Some(tenant) = &self.tenant {
-            // The role last: it may not be allowed the rest.
+            // The role last: it may not be allowed the rest. Its scans are not bounded by what they look at, only by what they find.
             text += &format!(
-                "SET LOCAL postrider.tenant_id = {};SET LOCAL ROLE postrider_api;",
+                "SET LOCAL statement_timeout = '5s';SET LOCAL postrider.tenant_id = {};SET LOCAL ROLE postrider_api;",
                 literal(tenant)
             );
         }

@@ -188,6 +188,10 @@ impl Session {
         params: Params<'_>,
     ) -> Result<Vec<Row>, StoreError> {
         self.prepare(statement).await?;
+        if self.acting.is_some() {
+            self.begin().await?;
+            return self.run(statement, params).await;
+        }
         self.in_transaction = true;
         let begin = self.begin_text();
         let client = self.client();
@@ -301,7 +305,13 @@ impl Session {
         if self.is_plain() {
             return self.run(statement, params).await;
         }
-        self.prepare(statement).await?;
+        if self.acting.is_some() {
+            // Not in one go: were the beginning refused, the statement would run on nobody's behalf.
+            self.begin().await?;
+            let rows = self.run(statement, params).await?;
+            self.commit().await?;
+            return Ok(rows);
+        }
         self.in_transaction = true;
         let begin = self.begin_text();
         let begun = async {

@@ -10,7 +10,9 @@ use serde_json::Value;
 use crate::control::ENDPOINTS_CHANNEL;
 use crate::deliveries::whole_seconds;
 use crate::recover::{self, Owed};
-use crate::statement::{CONTROL_NOTIFY, JOBS_ADVANCE, JOBS_CLAIM, JOBS_FAIL};
+use crate::statement::{
+    ADMIN_ENDPOINTS_FIND, CONTROL_NOTIFY, JOBS_ADVANCE, JOBS_CLAIM, JOBS_FAIL, JOBS_RELEASE,
+};
 use crate::{Db, StoreError};
 
 /// A job that this worker does.
@@ -40,6 +42,8 @@ pub enum Step {
     Over,
     /// Another worker has it by now; nothing of this step was written.
     Lost,
+    /// The endpoint is disabled or deleted; nothing of this step was written.
+    NoEndpoint,
 }
 
 /// Takes the oldest job that nobody does, for so long.
@@ -81,6 +85,13 @@ pub async fn advance(
         true => 0,
         false => recover::owe(&session, job.endpoint, owed).await?,
     };
+    if made == 0 && !owed.is_empty() {
+        let rows = session.run(&ADMIN_ENDPOINTS_FIND, &[&job.endpoint.0, &job.endpoint.0]).await?;
+        if !rows.first().is_some_and(|row| row.get("enabled")) {
+            session.rollback().await?;
+            return Ok(Step::NoEndpoint);
+        }
+    }
     let made_now = i64::try_from(made).unwrap_or(i64::MAX);
     let rows = session
         .run(
@@ -106,4 +117,12 @@ pub async fn advance(
 /// When the database cannot be asked.
 pub async fn fail(db: &Db, owner: i64, job: JobId, why: &str) -> Result<(), StoreError> {
     db.session().await?.command(&JOBS_FAIL, &[&job.0, &owner, &why]).await.map(drop)
+}
+
+/// Gives a job back: another worker may go on with it at once.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn release(db: &Db, owner: i64, job: JobId) -> Result<(), StoreError> {
+    db.session().await?.command(&JOBS_RELEASE, &[&job.0, &owner]).await.map(drop)
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use postrider_core::filter::{Attributes, Data, EventView, Subscription};
+use postrider_core::filter::{Attributes, Data, EventView, Subscription, is_operator_event};
 use postrider_core::ids::{DeliveryId, EndpointId};
 use postrider_core::status::DeliveryStatus;
 use tokio_postgres::Row;
@@ -19,6 +19,8 @@ use crate::{Db, Session, StoreError};
 
 /// Events that one piece looks at, whoever they are of.
 const PIECE: i64 = 5_000;
+/// The same where their envelopes are read, for filters on data.
+const PIECE_WITH_DATA: i64 = 200;
 /// Times that one event is sent to one endpoint once more.
 const MOST_REPLAYS: u16 = 1_000;
 
@@ -35,7 +37,7 @@ pub struct Recovery {
     pub statuses: Vec<DeliveryStatus>,
     /// What the endpoint would want by its types and filter, and never got, too.
     pub missed: bool,
-    /// Only these types, exact names or `email.*`.
+    /// Only these types, exact names or `email.*`; none: all, operator events too.
     pub types: Vec<String>,
 }
 
@@ -64,8 +66,8 @@ pub struct Piece {
 pub struct Wants {
     /// What the endpoint asks for now.
     pub subscription: Subscription,
-    /// What is asked for here.
-    pub types: Subscription,
+    /// What is asked for here; `None`: all.
+    pub types: Option<Subscription>,
 }
 
 /// An event of a piece.
@@ -90,9 +92,10 @@ pub async fn look(
 ) -> Result<Piece, StoreError> {
     let needs_data = recovery.missed && wants.subscription.needs_data();
     let (since, until) = (recovery.since, recovery.until);
+    let size = if needs_data { PIECE_WITH_DATA } else { PIECE };
     let mut session = db.session().await?;
     let rows = session
-        .query(&RECOVER_EVENTS, &[&recovery.tenant, &since, &until, &after, &PIECE, &needs_data])
+        .query(&RECOVER_EVENTS, &[&recovery.tenant, &since, &until, &after, &size, &needs_data])
         .await?;
     let mut piece = Piece { looked_to: after, last: true, ..Piece::default() };
     let mut events = Vec::new();
@@ -101,7 +104,7 @@ pub async fn look(
             Some(looked) => {
                 piece.looked_to = row.get::<_, Option<i64>>(0).unwrap_or(after);
                 piece.looked_at = row.get(1);
-                piece.last = looked < PIECE;
+                piece.last = looked < size;
             }
             // What waits to be fanned out is sent by that.
             None if row.get::<_, Option<bool>>("waiting") == Some(true) => {}
@@ -125,13 +128,14 @@ fn event(row: &Row, recovery: &Recovery, wants: &Wants) -> Option<Looked> {
         labels: labels.as_deref().unwrap_or_default(),
         data: data.as_ref().unwrap_or(&Data::NONE),
     };
-    let named = wants.types.matches(&view);
+    let named = wants.types.as_ref().is_none_or(|types| types.matches(&view));
     Some(Looked {
         seq: row.get(0),
         created_at: row.get(1),
         id: row.get(2),
         named,
-        wanted: named && wants.subscription.matches(&view),
+        // Of an operator event only its own fan-out knows whom it is about.
+        wanted: named && !is_operator_event(event_type) && wants.subscription.matches(&view),
     })
 }
 

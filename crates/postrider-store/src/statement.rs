@@ -33,6 +33,7 @@ statements! {
     ADMIN_API_KEYS_INSERT = "admin_api_keys/insert" (UUID, TEXT, TEXT, BYTEA, TEXT, TEXT_ARRAY, FLOAT8);
     ADMIN_API_KEYS_LIST = "admin_api_keys/list" (TEXT, UUID, INT8);
     ADMIN_API_KEYS_REVOKE = "admin_api_keys/revoke" (UUID, TEXT);
+    ADMIN_API_KEYS_USED = "admin_api_keys/used" (UUID);
     ADMIN_AUDIT_LIST = "admin_audit/list" (TEXT, TEXT, TEXT, TIMESTAMPTZ, INT8, INT8, INT8);
     ADMIN_DELIVERIES_ATTEMPTS = "admin_deliveries/attempts" (UUID, TIMESTAMPTZ);
     ADMIN_DELIVERIES_CANCEL = "admin_deliveries/cancel" (UUID, TEXT);
@@ -135,6 +136,7 @@ statements! {
     HEALTH_SCHEMA = "health/schema" ();
     JOBS_ADVANCE = "jobs/advance" (UUID, INT8, INT8, INT8, TIMESTAMPTZ, BOOL, INT4);
     JOBS_CLAIM = "jobs/claim" (INT8, INT4);
+    JOBS_RELEASE = "jobs/release" (UUID, INT8);
     JOBS_FAIL = "jobs/fail" (UUID, INT8, TEXT);
     PARTITIONS_ATTACH = "partitions/attach" (TEXT, TEXT);
     PARTITIONS_DETACH = "partitions/detach" (TEXT);

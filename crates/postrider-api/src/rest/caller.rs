@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::request::Parts;
 use postrider_core::api_key::{ApiKey, Scope};
 use postrider_store::admin::api_keys::{self, Holder};
@@ -26,6 +26,8 @@ pub(super) struct Caller {
     scopes: Vec<Scope>,
     /// Shows what it may see and nothing else.
     pub(super) db: Db,
+    /// For publishing, which is for its tenant by what the handler says.
+    pub(super) publishing: Db,
 }
 
 impl Caller {
@@ -81,7 +83,11 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 pub(super) async fn identify(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
     let key = request.headers().get(AUTHORIZATION).cloned();
-    match caller(&api, peer, key).await {
+    // A page in somebody's browser is not somebody on this machine.
+    let peer_is_local = peer.is_some_and(|peer| peer.is_loopback())
+        && !request.headers().contains_key(ORIGIN)
+        && request.headers().get(HOST).is_some_and(is_this_machine);
+    match caller(&api, peer, peer_is_local, key).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -93,10 +99,11 @@ pub(super) async fn identify(State(api): State<Api>, mut request: Request, next:
 async fn caller(
     api: &Api,
     peer: Option<IpAddr>,
+    peer_is_local: bool,
     key: Option<HeaderValue>,
 ) -> Result<Caller, Problem> {
     let holder = match key {
-        None if api.is_open() && peer.is_some_and(|peer| peer.is_loopback()) => None,
+        None if api.is_open() && peer_is_local => None,
         None => {
             return Err(Problem::unauthorized("send the key as \"Authorization: Bearer prk_…\""));
         }
@@ -120,10 +127,18 @@ async fn caller(
         address: peer,
         request_id: Some(RequestId::current()),
     };
-    Ok(Caller { actor, tenant, scopes, db: api.db().acting(&acting) })
+    let publishing = api.db().acting(&Acting { tenant: None, ..acting.clone() });
+    Ok(Caller { actor, tenant, scopes, db: api.db().acting(&acting), publishing })
 }
 
 /// A wrong key is told from a revoked or an expired one by nobody.
 fn unknown() -> Problem {
     Problem::unauthorized("the key is unknown, or has ended")
+}
+
+/// Whether a `Host` names this machine by itself, so that no name of somebody else's leads here.
+fn is_this_machine(host: &HeaderValue) -> bool {
+    let host = host.to_str().unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
 }

@@ -81,7 +81,7 @@ pub(super) async fn cancel(
         return Ok(Json(document(&find(&caller, &id).await?)));
     }
     let now = find(&caller, &id).await?;
-    Err(match now.leased {
+    Err(match now.leased || now.closed_at.is_none() {
         true => {
             Problem::conflict("delivery.in_flight", "a worker holds it just now").again_after(5)
         }

@@ -27,7 +27,7 @@ use super::problem::Problem;
 type Given<T> = Option<Option<T>>;
 
 /// What an endpoint is to be, or to become.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct EndpointBody {
     pub(super) tenant_id: Option<String>,
@@ -61,7 +61,7 @@ pub(super) struct EndpointBody {
 }
 
 /// A signing secret: one of the caller's, or a new one of a kind.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct SecretBody {
     kind: Option<String>,
@@ -78,7 +78,9 @@ struct BatchBody {
 }
 
 /// Tells null from nothing.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Given<T>, D::Error> {
+pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Given<T>, D::Error> {
     Option::<T>::deserialize(from).map(Some)
 }
 

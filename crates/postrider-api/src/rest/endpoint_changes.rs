@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::Api;
 use super::body::Body;
 use super::caller::Caller;
-use super::endpoint_body::{EndpointBody, SecretBody};
+use super::endpoint_body::{EndpointBody, SecretBody, given};
 use super::endpoints::{document, find, of_path};
 use super::params::Params;
 use super::problem::Problem;
@@ -29,6 +29,7 @@ use super::publish::parse;
 const LIMIT: &str = "54000";
 /// How long the secrets before a new one go on signing if nothing is said.
 const USUAL_OVERLAP: u64 = 86_400;
+const MOST_OVERLAP: u64 = 315_360_000;
 
 pub(super) async fn create(
     State(api): State<Api>,
@@ -118,8 +119,9 @@ pub(super) async fn update(
         let secrets = endpoints::secrets(&caller.db, was.id).await?;
         endpoint::check_signed(&endpoints::lasting_kinds(&secrets), profiles)?;
     }
-    if change.is_empty() {
-        return Ok(with_tag(&was));
+    if let Change::Set(headers) = &change.headers {
+        let stored = Profile::list_from_json(&was.signing)?;
+        Profile::check_apart(change.settings.signing.as_ref().unwrap_or(&stored), headers)?;
     }
     if let Some(wanted) = headers.get(IF_MATCH).filter(|wanted| wanted.as_bytes() != b"*") {
         if wanted.as_bytes() != tag(&was).as_bytes() {
@@ -127,6 +129,9 @@ pub(super) async fn update(
         }
         // Nobody may come in between: the statement looks once more.
         change.unchanged_since = Some(was.updated_at);
+    }
+    if change.is_empty() {
+        return Ok(with_tag(&was));
     }
     let conditional = change.unchanged_since.is_some();
     if !endpoints::update(&caller.db, Some(api.keys()), was.id, change).await? {
@@ -137,11 +142,12 @@ pub(super) async fn update(
 }
 
 /// What a new secret is to be, and how long those before it stay.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Rotation {
     secret: SecretBody,
     /// In seconds; null: for ever.
+    #[serde(deserialize_with = "given")]
     overlap: Option<Option<u64>>,
 }
 
@@ -158,6 +164,13 @@ pub(super) async fn rotate_secret(
     let (secret, brought) = wanted.secret.secret()?;
     let overlap = match wanted.overlap {
         Some(None) => Overlap::Forever,
+        Some(Some(seconds)) if seconds > MOST_OVERLAP => {
+            return Err(Problem::field(
+                "/overlap",
+                "overlap.range",
+                "must be at most ten years, or null",
+            ));
+        }
         Some(Some(seconds)) => Overlap::For(Duration::from_secs(seconds)),
         // A key pair comes beside the other secrets: what they sign, it cannot.
         None if !secret.is_symmetric() => Overlap::Forever,
@@ -196,7 +209,8 @@ pub(super) async fn test(
     let endpoint = find(&caller, of_path(&id)?).await?;
     let event = EventId::random();
     let tried =
-        endpoints::publish_test(&caller.db, &endpoint.tenant, endpoint.id, event.as_str()).await?;
+        endpoints::publish_test(&caller.publishing, &endpoint.tenant, endpoint.id, event.as_str())
+            .await?;
     match tried {
         TestEvent::Owed { delivery } => {
             let answer = json!({ "event_id": event.as_str(), "delivery_id": delivery });

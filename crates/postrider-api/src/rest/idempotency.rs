@@ -5,7 +5,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use postrider_store::StoreError;
 use postrider_store::admin::idempotency::{self, Answer, Claimed, Digest};
@@ -14,6 +14,7 @@ use tracing::warn;
 
 use super::caller::Caller;
 use super::problem::Problem;
+use super::request::RequestId;
 use super::{Api, body};
 
 /// The largest answer that is kept.
@@ -66,8 +67,19 @@ async fn carry_out(
             ));
         }
     }
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    keep(api, &id, response).await
+    // Carried out to its end and kept, also if who asked has gone: then the same is asked again.
+    let (api, request) = (api.clone(), Request::from_parts(parts, Body::from(body)));
+    let carried_out =
+        RequestId::scoped(async move { keep(&api, &id, next.run(request).await).await });
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it outlives the connection, and ends with its request"
+    )]
+    let task = tokio::spawn(carried_out);
+    task.await.unwrap_or_else(|_| {
+        let detail = "the log of the daemon says why, under this request_id";
+        Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail))
+    })
 }
 
 /// Keeps an answer that would be the same again, and frees the key of any other.
@@ -75,7 +87,8 @@ async fn keep(api: &Api, id: &Digest, response: Response) -> Result<Response, Pr
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let lasting = !parts.status.is_server_error()
-        && parts.status != StatusCode::TOO_MANY_REQUESTS
+        // What is to be asked again is carried out again.
+        && !parts.headers.contains_key(RETRY_AFTER)
         && body.len() <= MOST_ANSWER;
     let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kept: Result<(), StoreError> = if lasting {

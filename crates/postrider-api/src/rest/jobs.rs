@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Json, Response};
 use http::StatusCode;
 use jiff::Timestamp;
 use postrider_core::api_key::Scope;
+use postrider_core::endpoint;
 use postrider_core::ids::JobId;
 use postrider_core::status::DeliveryStatus;
 use postrider_store::admin::jobs::{self, FAILED, Job};
@@ -54,23 +55,30 @@ pub(super) async fn recover(
     caller.need(Scope::Write)?;
     params.end()?;
     let body: Wanted = parse(&body)?;
-    let endpoint = find_endpoint(&caller, of_path(&id)?).await?;
+    let of = find_endpoint(&caller, of_path(&id)?).await?;
     let status = |word: &String| {
         word.parse::<DeliveryStatus>()
-            .map_err(|_| Problem::field("/statuses", "status", "must be statuses of deliveries"))
+            .ok()
+            .filter(|status| *status != DeliveryStatus::Pending)
+            .ok_or_else(|| {
+                Problem::field("/statuses", "status", "must be what deliveries have ended as")
+            })
     };
     let recovery = Recovery {
-        tenant: endpoint.tenant.clone(),
-        endpoint: endpoint.id,
-        since: body.since,
+        tenant: of.tenant.clone(),
+        endpoint: of.id,
+        since: body.since.max(Timestamp::UNIX_EPOCH),
         until: body.until.unwrap_or(status::clock(&caller.db).await?),
         statuses: match &body.statuses {
             None => FAILED.to_vec(),
             Some(words) => words.iter().map(status).collect::<Result<_, _>>()?,
         },
         missed: body.missed,
-        types: body.event_types.unwrap_or_else(|| vec!["*".to_owned()]),
+        types: body.event_types.unwrap_or_default(),
     };
+    if !recovery.types.is_empty() {
+        endpoint::check_subscription(&recovery.types, None)?;
+    }
     let rate = body.rate.unwrap_or(USUAL_RATE);
     if !(1..=MOST_RATE).contains(&rate) {
         return Err(Problem::field("/rate", "rate.range", "must be 1 to 10000"));
@@ -82,16 +90,21 @@ pub(super) async fn recover(
     if reason.is_some_and(|reason| reason.chars().count() > 200 || reason.contains('\0')) {
         return Err(Problem::field("/reason", "reason.length", "has more than 200 characters"));
     }
-    let (expected, complete) = count(&caller, &recovery).await?;
+    // Where it takes too long, a job can be queued without.
+    let (expected, complete) = match count(&caller, &recovery).await {
+        Err(problem) if problem.is_passing() && !body.dry_run => (0, false),
+        counted => counted?,
+    };
     if body.dry_run {
         return Ok(Json(json!({ "expected": expected, "complete": complete })).into_response());
     }
-    if !endpoint.enabled {
+    if !of.enabled {
         return Err(Problem::conflict("endpoint.disabled", "the endpoint is disabled"));
     }
     let counted = complete.then_some(expected);
     let job = jobs::recover(&caller.db, &recovery, rate, counted, reason).await?;
-    let job = find(&caller, job).await?;
+    let under_way = || Problem::conflict("job.under_way", "a job for this endpoint is under way");
+    let job = find(&caller, job.ok_or_else(under_way)?).await?;
     Ok((StatusCode::ACCEPTED, Json(document(&job))).into_response())
 }
 

@@ -49,7 +49,9 @@ impl Params {
 
     /// A time.
     pub(super) fn time(&mut self, name: &str) -> Result<Option<Timestamp>, Problem> {
-        self.parsed(name, "a time such as 2026-11-21T13:00:00Z")
+        let time = self.parsed(name, "a time such as 2026-11-21T13:00:00Z")?;
+        // Nothing is older, and PostgreSQL's times begin later than ours.
+        Ok(time.map(|time: Timestamp| time.max(Timestamp::UNIX_EPOCH)))
     }
 
     /// How many are asked for.

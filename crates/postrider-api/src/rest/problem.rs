@@ -1,7 +1,7 @@
 //! What went wrong, as RFC 9457 writes it: `application/problem+json` with a stable `code`, and the fields to blame.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode};
 use postrider_core::input::InputError;
 use postrider_store::{ErrorKind, StoreError};
@@ -67,6 +67,11 @@ impl Problem {
         }
     }
 
+    /// Whether it may be answered another time.
+    pub(super) fn is_passing(&self) -> bool {
+        self.status == StatusCode::SERVICE_UNAVAILABLE
+    }
+
     /// The same is to be asked again after so many seconds.
     pub(super) fn again_after(self, seconds: u16) -> Self {
         Self { retry_after: Some(seconds), ..self }
@@ -111,7 +116,12 @@ impl From<StoreError> for Problem {
             ErrorKind::Retryable => {
                 unavailable("database.busy", "the database is busy with the same rows")
             }
-            ErrorKind::Denied | ErrorKind::Content | ErrorKind::Other => {
+            ErrorKind::Denied => {
+                error!(request, error = %failure, "a request could not be answered: {failure}");
+                let detail = "the database denies it; run deploy/roles.sql as a superuser, and see the log of the daemon";
+                unavailable("database.denied", detail)
+            }
+            ErrorKind::Content | ErrorKind::Other => {
                 error!(request, error = %failure, "a request could not be answered: {failure}");
                 Self::new(
                     StatusCode::INTERNAL_SERVER_ERROR,
@@ -139,9 +149,6 @@ impl IntoResponse for Problem {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.entry(ALLOW).or_insert(HeaderValue::from_static("GET, POST, DELETE"));
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());

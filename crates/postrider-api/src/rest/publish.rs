@@ -49,7 +49,7 @@ pub(super) async fn publish(
     let tenant = caller.tenant_of(new.tenant_id.as_deref())?.unwrap_or(DEFAULT_TENANT).to_owned();
     let event = event(new, tenant)?;
     event.validate(&Limits::default())?;
-    let outcome = events::publish(&caller.db, &event).await?;
+    let outcome = events::publish(&caller.publishing, &event).await?;
     let (status, word) = match outcome {
         Outcome::Inserted => (StatusCode::CREATED, "inserted"),
         Outcome::Duplicate => (StatusCode::OK, "duplicate"),

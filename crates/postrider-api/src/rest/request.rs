@@ -22,6 +22,11 @@ impl RequestId {
         Self(format!("req_{}", Uuid::now_v7().simple()))
     }
 
+    /// Work that goes on under the same id elsewhere.
+    pub(super) fn scoped<F: Future>(work: F) -> impl Future<Output = F::Output> {
+        ID.scope(Self(Self::current()), work)
+    }
+
     /// Of the request that is being answered.
     pub(super) fn current() -> String {
         ID.try_with(|id| id.0.clone()).unwrap_or_default()

@@ -173,6 +173,17 @@ async fn an_open_api_lets_this_machine_in_and_still_refuses_a_wrong_key() {
         Some(2)
     );
     is_problem(&stage.get("prk_wrong", "/endpoints").await, 401, "auth.key");
+    // A page in a browser on this machine, and a name of somebody else's that leads here.
+    is_problem(
+        &stage.ask("GET", "/endpoints", &[("origin", "https://example.com")], "").await,
+        401,
+        "auth.key",
+    );
+    let rebound =
+        "GET /api/v1/endpoints HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
+    let mut stream = TcpStream::connect(stage.address).await.expect("connects");
+    stream.write_all(rebound.as_bytes()).await.expect("sends");
+    assert_eq!(answer(&mut stream).await.0, 401);
 }
 
 #[tokio::test]
@@ -628,6 +639,9 @@ async fn what_an_endpoint_cannot_be_is_refused_with_its_pointer_and_code() {
         ),
         (r#"{"url":"https://example.com/","metadata":[]}"#, "/metadata", "type"),
         (r#"{"url":"https://example.com/","colour":"red"}"#, "/colour", "json"),
+        (r#"{"url":"https://example.com/","description":"a\u0000"}"#, "/description", "nul"),
+        (r#"{"url":"https://example.com/","metadata":{"a":["\u0000"]}}"#, "/metadata", "nul"),
+        (r#"{"url":"https://example.com/","filter":{"labels":["\u0000"]}}"#, "/filter", "nul"),
     ] {
         let answer = stage.with_key(&stage.a, "POST", "/endpoints", body).await;
         let error = &answer.body["errors"][0];
@@ -718,6 +732,21 @@ async fn a_secret_is_rotated_and_a_test_event_is_owed() {
         .await;
     assert_eq!((pair.status, &pair.body["secret"]), (201, &Value::Null));
     assert!(pair.body["public_key"].as_str().is_some_and(|key| key.starts_with("whpk_")));
+    let forever = stage
+        .with_key(&stage.a, "POST", &format!("{path}/rotate-secret"), r#"{"overlap":null}"#)
+        .await;
+    assert_eq!(forever.status, 201, "{}", forever.body);
+    let lasting = "SELECT count(*)::text FROM postrider.webhook_endpoint_secrets s JOIN postrider.webhook_endpoints e ON e.id = s.endpoint_id WHERE e.url = 'https://example.com/s' AND s.expires_at IS NULL";
+    assert_eq!(stage.text(lasting).await, "3", "two of the new ones and the one before them");
+    let far = stage
+        .with_key(
+            &stage.a,
+            "POST",
+            &format!("{path}/rotate-secret"),
+            r#"{"overlap":18446744073709551615}"#,
+        )
+        .await;
+    assert_eq!((far.status, &far.body["errors"][0]["code"]), (422, &json!("overlap.range")));
     let tried = stage.with_key(&stage.a, "POST", &format!("{path}/test"), "").await;
     assert_eq!(tried.status, 202, "{}", tried.body);
     let delivery = tried.body["delivery_id"].as_str().expect("a delivery");
@@ -756,6 +785,11 @@ async fn a_tenant_recovers_its_own_endpoint_in_the_background() {
     );
     assert_eq!(stage.get(&stage.b, "/jobs").await.body["data"], json!([]));
     assert_eq!(stage.get(&stage.a, "/jobs").await.body["data"][0]["id"], made.body["id"]);
+    is_problem(
+        &stage.with_key(&stage.a, "POST", &path, &format!("{{{since}}}")).await,
+        409,
+        "job.under_way",
+    );
     let stopped = stage.with_key(&stage.a, "POST", &format!("{job}/stop"), "").await;
     assert_eq!((stopped.status, &stopped.body["stop"]), (200, &json!(true)), "{}", stopped.body);
     for (body, pointer) in [
@@ -763,6 +797,8 @@ async fn a_tenant_recovers_its_own_endpoint_in_the_background() {
         (r#"{"since":"yesterday"}"#.to_owned(), "/since"),
         (format!(r#"{{{since},"rate":0}}"#), "/rate"),
         (format!(r#"{{{since},"statuses":["dead"]}}"#), "/statuses"),
+        (format!(r#"{{{since},"statuses":["pending"]}}"#), "/statuses"),
+        (format!(r#"{{{since},"event_types":["a b"]}}"#), "/event_types/0"),
         (format!(r#"{{{since},"until":"2019-01-01T00:00:00Z"}}"#), "/until"),
     ] {
         let answer = stage.with_key(&stage.a, "POST", &path, &body).await;
@@ -793,4 +829,50 @@ async fn what_cannot_be_read_is_a_problem_too() {
         let answer = stage.get(&stage.a, query).await;
         assert!(answer.status < 500, "{query}: {}", answer.body);
     }
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_fanned_out_yet_is_left_to_fan_out() {
+    let stage = Stage::set().await;
+    let event = r#"{"type":"email.sent","data":{},"id":"early"}"#;
+    assert_eq!(stage.with_key(&stage.a, "POST", "/events", event).await.status, 201);
+    let endpoint = stage.endpoint("a").await;
+    let body = format!(r#"{{"endpoint_id":"{endpoint}"}}"#);
+    let answer = stage.with_key(&stage.a, "POST", "/events/early/redeliver", &body).await;
+    assert_eq!(answer.body["data"][0]["redelivered"], false, "{}", answer.body);
+    assert_eq!(stage.text("SELECT count(*)::text FROM postrider.webhook_deliveries").await, "0");
+}
+
+#[tokio::test]
+async fn what_was_asked_with_a_key_is_done_though_who_asked_has_gone() {
+    let stage = Stage::set().await;
+    // Held up in the middle by somebody who has the row that orders a tenant's endpoints.
+    stage.client.batch_execute("BEGIN; SELECT FROM postrider.webhook_routing_versions WHERE tenant_id = 'a' FOR UPDATE").await.expect("held");
+    let body = r#"{"url":"https://example.com/gone"}"#;
+    let request = format!(
+        "POST /api/v1/endpoints HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\nidempotency-key: gone\r\ncontent-length: {}\r\n\r\n{body}",
+        stage.a,
+        body.len()
+    );
+    let mut stream = TcpStream::connect(stage.address).await.expect("connects");
+    stream.write_all(request.as_bytes()).await.expect("sends");
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    drop(stream);
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    stage.client.batch_execute("ROLLBACK").await.expect("let go");
+    let bearer = format!("Bearer {}", stage.a);
+    let headers = [("authorization", &*bearer), ("idempotency-key", "gone")];
+    let again = loop {
+        let again = stage.ask("POST", "/endpoints", &headers, body).await;
+        if again.status != 409 {
+            break again;
+        }
+    };
+    assert!(again.status == 201 && again.head.contains("idempotency-replayed"), "{}", again.head);
+    assert_eq!(
+        stage
+            .text("SELECT count(*)::text FROM postrider.webhook_endpoints WHERE url LIKE '%gone'")
+            .await,
+        "1"
+    );
 }

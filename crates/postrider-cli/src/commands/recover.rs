@@ -66,8 +66,15 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
         until: args.until.map_or(now, |until| until.at(now)),
         statuses: if args.statuses.is_empty() { FAILED.to_vec() } else { args.statuses.clone() },
         missed: args.missed,
-        types: if args.types.is_empty() { vec!["*".to_owned()] } else { args.types.clone() },
+        types: args.types.clone(),
     };
+    if recovery.statuses.contains(&DeliveryStatus::Pending) {
+        return Err(Failure::new(
+            Exit::Usage,
+            "--status pending: what is still owed is not sent once more",
+        )
+        .remedy("postrider deliveries retry"));
+    }
     if recovery.since > recovery.until {
         return Err(Failure::new(Exit::Usage, "--until lies before --since"));
     }
@@ -91,6 +98,10 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
     context.confirm(&what)?;
     let reason = args.reason.as_deref();
     let job = jobs::recover(&database.db, &recovery, args.rate, Some(expected), reason).await?;
+    let job = job.ok_or_else(|| {
+        Failure::new(Exit::Failed, format!("a job for {} is under way", endpoint.id))
+            .remedy("postrider jobs list; wait for it, or \"postrider jobs stop\" it")
+    })?;
     if args.wait {
         return wait(context, database, job).await;
     }
@@ -142,7 +153,7 @@ async fn wait(context: &Context, database: &Database, id: JobId) -> Ended {
                     Err(Failure::new(Exit::Failed, format!("{id} failed"))
                         .why(why.unwrap_or_default()))
                 }
-                ("stopped", _) => Ok(Exit::Interrupted),
+                ("stopped", _) => Ok(Exit::Negative),
                 _ => Ok(Exit::Done),
             };
         }

@@ -1,6 +1,7 @@
 //! The listener of the REST API. Like the admin listener it outlives the worker sessions, on connections of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use postrider_api::{Api, Egress};
 use postrider_runtime::Stop;
@@ -13,6 +14,8 @@ use super::DaemonOptions;
 
 /// Connections to the database.
 const POOL: usize = 8;
+/// What requests in hand may take when the daemon stops.
+const GRACE: Duration = Duration::from_secs(5);
 
 pub(super) struct Listener {
     stop: Stop,
@@ -54,9 +57,13 @@ impl Listener {
         Ok(listener)
     }
 
-    /// Stops listening.
+    /// Stops listening; requests in hand are answered, within a grace.
     pub(super) async fn stop(mut self) {
         self.stop.request_soft();
-        while self.server.join_next().await.is_some() {}
+        let ended = async { while self.server.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, ended).await.is_err() {
+            self.stop.request_hard();
+            while self.server.join_next().await.is_some() {}
+        }
     }
 }

@@ -32,7 +32,9 @@ impl Inner {
             // One at a time: the next one after this one was judged.
             lane.shut(now + UNJUDGED);
         }
-        if attempt::is_trial(delivery) {
+        // Neither a test nor what is sent once more says anything of its endpoint's health. But a probe is one, whatever it was made with: after
+        // an outage there may be nothing else.
+        if attempt::is_test(delivery) || delivery.replay && !probe {
             if probe {
                 self.reports.give_back(endpoint, Duration::ZERO);
             }

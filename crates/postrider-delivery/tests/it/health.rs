@@ -2,6 +2,7 @@
 
 mod circuit;
 mod disabling;
+mod replays;
 mod telling;
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
 -- The next events of a time, in the order of their seq, as far as they are a tenant's; at most $5 are looked at, whoever they are of.
--- Index: webhook_events_pkey of each partition that $2 and $3 leave; webhook_events_pending_pkey.
+-- Index: webhook_events_pkey of each partition that $2 and $3 leave; webhook_events_pending_pkey, webhook_events_failed_pkey.
 -- $1 tenant, $2 not before, $3 before, $4 the seq to start after, $5 how many, $6 are the envelopes needed?
 -- Two kinds of row: an event of the tenant, and one without an id: how many were looked at, up to which.
 WITH looked AS MATERIALIZED (
@@ -10,7 +10,8 @@ WITH looked AS MATERIALIZED (
     LIMIT $5
 )
 SELECT l.seq, l.created_at, l.id, l.type, l.attributes::text, l.labels, l.envelope,
-       EXISTS (SELECT FROM postrider.webhook_events_pending p WHERE p.seq = l.seq) AS waiting, NULL::bigint AS looked
+       EXISTS (SELECT FROM postrider.webhook_events_pending p WHERE p.seq = l.seq)
+           OR EXISTS (SELECT FROM postrider.webhook_events_failed f WHERE f.seq = l.seq) AS waiting, NULL::bigint AS looked
 FROM looked l
 WHERE l.tenant_id = $1
 UNION ALL

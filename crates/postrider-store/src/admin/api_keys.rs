@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::statement::{
     ADMIN_API_KEYS_FIND, ADMIN_API_KEYS_INSERT, ADMIN_API_KEYS_LIST, ADMIN_API_KEYS_REVOKE,
+    ADMIN_API_KEYS_USED,
 };
 use crate::{Db, StoreError};
 
@@ -107,7 +108,14 @@ pub async fn revoke(db: &Db, id: ApiKeyId, tenant: Option<&str>) -> Result<bool,
 /// When the database cannot be asked.
 pub async fn holder(db: &Db, key: &ApiKey) -> Result<Option<Holder>, StoreError> {
     let hash = key.hash();
-    let rows = db.session().await?.query(&ADMIN_API_KEYS_FIND, &[&hash.as_slice()]).await?;
+    let mut session = db.session().await?;
+    let rows = session.query(&ADMIN_API_KEYS_FIND, &[&hash.as_slice()]).await?;
+    if let Some(row) = rows.first().filter(|row| row.get("stale")) {
+        // A standby takes no note, and answers all the same.
+        let noted = session.command(&ADMIN_API_KEYS_USED, &[&row.get::<_, Uuid>(0)]).await;
+        noted
+            .map_or_else(|error| tracing::debug!(%error, "the use of a key was not noted"), |_| ());
+    }
     Ok(rows.first().map(|row| Holder {
         id: ApiKeyId(row.get(0)),
         tenant: row.get(1),

@@ -50,7 +50,7 @@ pub struct Job {
     pub finished_at: Option<Timestamp>,
 }
 
-/// Queues the recovery of an endpoint.
+/// Queues the recovery of an endpoint; `None`: one is under way.
 ///
 /// # Errors
 /// When the database cannot be asked.
@@ -60,20 +60,25 @@ pub async fn recover(
     rate: u16,
     expected: Option<u64>,
     reason: Option<&str>,
-) -> Result<JobId, StoreError> {
+) -> Result<Option<JobId>, StoreError> {
     let id = JobId(Uuid::now_v7());
     let expected = expected.and_then(|count| i64::try_from(count).ok());
     let (endpoint, wanted, rate) = (recovery.endpoint.0, wanted(recovery), i32::from(rate));
     let (since, until) = (&recovery.since, &recovery.until);
     let mut session = db.session().await?;
-    session
+    let queued = session
         .query(
             &ADMIN_JOBS_INSERT,
             &[&id.0, &recovery.tenant, &endpoint, since, until, &wanted, &rate, &expected, &reason],
         )
-        .await?;
-    Ok(id)
+        .await;
+    match queued {
+        Err(error) if error.sqlstate() == Some(UNIQUE_VIOLATION) => Ok(None),
+        queued => queued.map(|_| Some(id)),
+    }
 }
+
+const UNIQUE_VIOLATION: &str = "23505";
 
 /// One page of jobs, newest first, of one tenant or of all.
 ///
@@ -131,7 +136,10 @@ pub async fn wants(
     let compile = || {
         Ok(Wants {
             subscription: Subscription::compile(&endpoint.event_types, endpoint.filter.as_ref())?,
-            types: Subscription::compile(&recovery.types, None)?,
+            types: match recovery.types.is_empty() {
+                true => None,
+                false => Some(Subscription::compile(&recovery.types, None)?),
+            },
         })
     };
     Ok(Some(compile()))

@@ -236,3 +236,25 @@ async fn a_key_lets_its_holder_in_until_it_ends() {
     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     assert_eq!(api_keys::holder(&db, &other).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn who_is_no_superuser_gets_the_wall_as_far_as_it_may() {
+    let test = TestDb::empty().await;
+    let client = test.client().await;
+    let name = test.name().replace('-', "_");
+    // One that may make roles, and owns its database.
+    client
+        .batch_execute(&format!(
+            "CREATE ROLE maker_{name} LOGIN CREATEROLE; ALTER DATABASE {} OWNER TO maker_{name}",
+            test.name()
+        ))
+        .await
+        .unwrap();
+    let mut maker = test.client_as(&format!("maker_{name}")).await;
+    postrider_store::migrations::up(&mut maker).await.unwrap();
+    maker.batch_execute("BEGIN; SET LOCAL postrider.tenant_id = 'a'; SET LOCAL ROLE postrider_api; SELECT * FROM postrider.webhook_endpoints; SELECT * FROM postrider.jobs; COMMIT").await.unwrap();
+    client
+        .batch_execute(&format!("REASSIGN OWNED BY maker_{name} TO CURRENT_USER; DROP OWNED BY maker_{name}; DROP ROLE maker_{name}"))
+        .await
+        .unwrap();
+}
