@@ -11,9 +11,9 @@ use super::{DELIVERED, knobs, record};
 use crate::stage::Stage;
 
 const OPEN: &str = "SELECT count(*) FROM postrider.webhook_deliveries_open";
-const SHUT: &str = "INSERT INTO postrider.webhook_endpoint_health (endpoint_id, circuit, consecutive_failures, opened_at, next_probe_at)
-    VALUES ($1, 'open', 9, clock_timestamp(), clock_timestamp())
-    ON CONFLICT (endpoint_id) DO UPDATE SET circuit = 'open', consecutive_failures = 9, opened_at = clock_timestamp(), next_probe_at = clock_timestamp()";
+const SHUT: &str = "INSERT INTO postrider.webhook_endpoint_health (endpoint_id, circuit, consecutive_failures, opened_at, next_probe_at, first_failure_at)
+    VALUES ($1, 'open', 9, clock_timestamp(), clock_timestamp(), clock_timestamp())
+    ON CONFLICT (endpoint_id) DO UPDATE SET circuit = 'open', consecutive_failures = 9, opened_at = clock_timestamp(), next_probe_at = clock_timestamp(), first_failure_at = clock_timestamp()";
 
 /// Three events that were delivered, owed once more to an endpoint whose circuit has opened since.
 async fn owed_again(stage: &Stage) -> EndpointId {
