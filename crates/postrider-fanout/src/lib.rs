@@ -10,6 +10,7 @@ mod mark;
 mod matching;
 mod pass;
 mod payloads;
+mod reservation;
 mod routes;
 mod wakeup;
 mod worker;

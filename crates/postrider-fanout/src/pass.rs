@@ -1,7 +1,6 @@
 //! One batch: claim, match, insert, take off the queue, hand off. Never waits for work.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use postrider_core::batch::BatchManner;
@@ -12,9 +11,9 @@ use postrider_store::events::{Claim, ClaimedEvent, EventBody, Inserted, NewDeliv
 use postrider_store::{ErrorKind, StoreError};
 
 use crate::HandOff;
-use crate::full::{FullBatch, full_batches};
 use crate::matching::{Unmatchable, matching};
 use crate::payloads::Payloads;
+use crate::reservation::{Left, Reservation, Takes, reserve};
 use crate::routes::RouteCache;
 
 /// What one batch may grow to.
@@ -76,8 +75,8 @@ pub(crate) struct Trouble {
 pub(crate) struct Match {
     pub(crate) event: usize,
     pub(crate) endpoint: EndpointId,
-    ordering: Ordering,
-    batched: bool,
+    pub(crate) ordering: Ordering,
+    pub(crate) batched: bool,
 }
 
 /// What is decided about a claim before anything is written.
@@ -123,7 +122,8 @@ pub(crate) async fn finish<H: HandOff>(
     let mut plan = decide(&claim, events, routes, limits).await?;
     plan.matches.sort_by_key(|m| m.endpoint.0);
     let mut payloads = Payloads::of(events);
-    let mut reservations = reserve(&plan, &mut payloads, limits.bytes, lanes);
+    let mut reservations =
+        reserve(&plan.matches, &plan.manners, &mut payloads, limits.bytes, lanes);
     let overflowed = reservations.iter().map(Reservation::overflow).sum();
     let (rows, handed) = columns(&plan.matches, &mut reservations, &mut payloads);
     let inserted = rows.len();
@@ -209,113 +209,6 @@ async fn decide(
         plan.done.push(event.seq);
     }
     Ok(plan)
-}
-
-/// The matches of one endpoint and what its lane takes of them at once.
-struct Reservation {
-    endpoint: EndpointId,
-    range: Range<usize>,
-    places: usize,
-    takes: Takes,
-    left: Left,
-}
-
-impl Reservation {
-    /// How many deliveries have no place because the lane is full.
-    fn overflow(&self) -> usize {
-        let taken = match &self.takes {
-            Takes::First => self.places,
-            Takes::Batches(batches) => batches.iter().map(FullBatch::len).sum(),
-        };
-        if matches!(self.left, Left::Overflow) { self.range.len() - taken } else { 0 }
-    }
-}
-
-/// What fills the places of a reservation.
-enum Takes {
-    /// The first ones, one by one.
-    First,
-    /// These, with the places of their members among the matches of the endpoint.
-    Batches(Vec<FullBatch>),
-}
-
-/// What has no place and is inserted as due.
-#[derive(Clone, Copy)]
-enum Left {
-    Nothing,
-    /// It waits for company.
-    Gathering,
-    Overflow,
-}
-
-fn reserve<H: HandOff>(
-    plan: &Plan,
-    payloads: &mut Payloads<'_>,
-    mut room: usize,
-    lanes: &H,
-) -> Vec<Reservation> {
-    let mut reservations = Vec::new();
-    let mut start = 0;
-    for run in plan.matches.chunk_by(|a, b| a.endpoint == b.endpoint) {
-        let (endpoint, range) = (run[0].endpoint, start..start + run.len());
-        start += run.len();
-        reservations.push(match plan.manners.get(&endpoint) {
-            Some(manner) => reserve_batches(run, range, manner, payloads, &mut room, lanes),
-            None => reserve_first(run, range, payloads, lanes),
-        });
-    }
-    reservations
-}
-
-fn reserve_first<H: HandOff>(
-    run: &[Match],
-    range: Range<usize>,
-    payloads: &Payloads<'_>,
-    lanes: &H,
-) -> Reservation {
-    let endpoint = run[0].endpoint;
-    let bytes = run.iter().filter_map(|m| payloads.body(m)).map(|body| body.envelope.len()).sum();
-    // What has an order waits in the database for its turn, and what goes in batches of a kind that is not known here for those who
-    // know it: a pull decides on both; those around are pulled with them.
-    let apart = |m: &Match| m.batched || order_key(payloads.body(m), m).is_some();
-    let places = if run.iter().any(apart) { 0 } else { lanes.reserve(endpoint, run.len(), bytes) };
-    let left = if places < run.len() { Left::Overflow } else { Left::Nothing };
-    Reservation { endpoint, range, places, takes: Takes::First, left }
-}
-
-/// What fills a batch goes at once, as far as there are places, and room for what is put together in this pass.
-fn reserve_batches<H: HandOff>(
-    run: &[Match],
-    range: Range<usize>,
-    manner: &BatchManner,
-    payloads: &mut Payloads<'_>,
-    room: &mut usize,
-    lanes: &H,
-) -> Reservation {
-    let endpoint = run[0].endpoint;
-    let mut full = full_batches(run, manner, payloads);
-    let all = full.len();
-    full.retain(|full| {
-        let fits = full.bytes <= *room;
-        *room -= if fits { full.bytes } else { 0 };
-        fits
-    });
-    let bytes = full.iter().map(|full| full.bytes).sum();
-    let granted = if full.is_empty() { 0 } else { lanes.reserve(endpoint, full.len(), bytes) };
-    let granted_ones = full.into_iter().take(granted);
-    let batches: Vec<FullBatch> =
-        granted_ones.filter_map(|full| FullBatch::of(run, full, manner, payloads)).collect();
-    let places = batches.len();
-    if places < granted {
-        lanes.unreserve(endpoint, granted - places);
-    }
-    let members: usize = batches.iter().map(FullBatch::len).sum();
-    let left = match (places < all, members < run.len()) {
-        (true, _) => Left::Overflow,
-        (false, true) => Left::Gathering,
-        (false, false) => Left::Nothing,
-    };
-    Reservation { endpoint, range, places, takes: Takes::Batches(batches), left }
 }
 
 /// The rows to insert, and the deliveries to hand off once they are committed.
@@ -416,6 +309,6 @@ fn hand_off<H: HandOff>(
 }
 
 /// The key among whose deliveries this one has its place.
-fn order_key<'a>(body: Option<&'a EventBody>, m: &Match) -> Option<&'a str> {
+pub(crate) fn order_key<'a>(body: Option<&'a EventBody>, m: &Match) -> Option<&'a str> {
     m.ordering.key(body.and_then(|body| body.ordering_key.as_deref()))
 }

@@ -41,11 +41,11 @@ impl HandOff for Roomy {
     }
 }
 
-#[tokio::test]
-async fn deliveries_of_a_commit_whose_answer_was_lost_are_due_at_once() {
-    let mut stage = Stage::new().await;
-    let endpoint = stage.endpoint(&["*"]).await;
-    stage.publish("doubted").await;
+const DUE: &str = "SELECT count(*) FROM postrider.webhook_deliveries_open WHERE lease_owner IS NULL AND next_attempt_at <= clock_timestamp()";
+
+/// A fan-out whose first pass went through, but whose commit was never answered; its lanes; and what
+/// it goes through, which must live as long.
+async fn in_doubt(stage: &Stage) -> (FanOut<Roomy>, Roomy, Cut) {
     let cut = Cut::before(&stage.db).await;
     let connect = Connect::parse(&cut.url, "fan-out", None).unwrap();
     let db = Db::new(&connect, Mode::Direct, 1).unwrap();
@@ -55,12 +55,20 @@ async fn deliveries_of_a_commit_whose_answer_was_lost_are_due_at_once() {
     cut.at_the_next_commit();
     fan_out.pass().await.expect_err("the connection is lost");
     stage.becomes(PENDING, 0).await;
+    (fan_out, lanes, cut)
+}
+
+#[tokio::test]
+async fn deliveries_of_a_commit_whose_answer_was_lost_are_due_at_once() {
+    let mut stage = Stage::new().await;
+    let endpoint = stage.endpoint(&["*"]).await;
+    stage.publish("doubted").await;
+    let (mut fan_out, lanes, _cut) = in_doubt(&stage).await;
     let leased = "SELECT count(*) FROM postrider.webhook_deliveries_open WHERE lease_owner = 1";
     assert_eq!(stage.count(leased).await, 1, "it went through");
 
     assert_eq!(fan_out.pass().await.unwrap().claimed, 0);
-    let due = "SELECT count(*) FROM postrider.webhook_deliveries_open WHERE lease_owner IS NULL AND next_attempt_at <= clock_timestamp()";
-    assert_eq!(stage.count(due).await, 1);
+    assert_eq!(stage.count(DUE).await, 1);
     assert_eq!(*lanes.pulls.lock().unwrap(), [endpoint]);
     assert_eq!(*lanes.handed.lock().unwrap(), 0);
 }
@@ -74,18 +82,9 @@ async fn all_members_of_a_batch_in_doubt_are_due_at_once() {
     for id in ["a", "b", "c"] {
         stage.publish(id).await;
     }
-    let cut = Cut::before(&stage.db).await;
-    let connect = Connect::parse(&cut.url, "fan-out", None).unwrap();
-    let db = Db::new(&connect, Mode::Direct, 1).unwrap();
-    let lanes = Roomy::default();
-    let mut fan_out = FanOut::new(db, Arc::new(lanes.clone()), options(), Metrics::new());
-
-    cut.at_the_next_commit();
-    fan_out.pass().await.expect_err("the connection is lost");
-    stage.becomes(PENDING, 0).await;
+    let (mut fan_out, _, _cut) = in_doubt(&stage).await;
     let batched = "SELECT count(*) FROM postrider.webhook_deliveries_open WHERE lease_owner = 1 AND batch_id IS NOT NULL";
     assert_eq!(stage.count(batched).await, 3, "it went through");
     assert_eq!(fan_out.pass().await.unwrap().claimed, 0);
-    let due = "SELECT count(*) FROM postrider.webhook_deliveries_open WHERE lease_owner IS NULL AND next_attempt_at <= clock_timestamp()";
-    assert_eq!(stage.count(due).await, 3);
+    assert_eq!(stage.count(DUE).await, 3);
 }
