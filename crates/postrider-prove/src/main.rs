@@ -6,6 +6,7 @@
 //! not measured in the run. Ends only processes that it started, by their ids.
 
 mod child;
+mod control_plane;
 mod delivery;
 mod kit;
 mod main_job;
@@ -32,6 +33,8 @@ enum Command {
     MainJob(Options),
     /// The delivery engine: isolation, order, signatures, addresses, hostile receivers
     Delivery(Options),
+    /// The control plane: the API, keys, tenants, the catalog, recovery, pull
+    ControlPlane(Options),
     /// A publisher process of a proof
     #[command(hide = true)]
     Publisher(child::publisher::Options),
@@ -93,6 +96,9 @@ async fn obey(command: Command) -> anyhow::Result<bool> {
     match command {
         Command::MainJob(options) => prove("main-job", main_job::LINES, options).await,
         Command::Delivery(options) => prove("delivery", delivery::LINES, options).await,
+        Command::ControlPlane(options) => {
+            prove("control-plane", control_plane::LINES, options).await
+        }
         Command::Publisher(options) => child::publisher::run(options).await.map(|()| true),
         Command::Sink(options) => child::sink::run(options).await.map(|()| true),
         Command::GuardLab(options) => child::guard_lab::run(options).await.map(|()| true),
