@@ -32,8 +32,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware;
-use axum::response::Json;
+use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use http::header::ALLOW;
+use http::{HeaderValue, Method};
 use postrider_core::address::AddressPolicy;
 use postrider_core::seal::KeyRing;
 use postrider_runtime::Stop;
@@ -152,8 +154,12 @@ fn router(api: Api) -> Router {
         .with_state(api)
 }
 
-async fn no_route() -> Problem {
-    Problem::not_found("path", "there is nothing here; the API is under /api/v1")
+async fn no_route(request: Request) -> Response {
+    if [Method::TRACE, Method::CONNECT].contains(request.method()) {
+        let allowed = HeaderValue::from_static("GET,HEAD,POST,PUT,PATCH,DELETE");
+        return ([(ALLOW, allowed)], Problem::method(request.method())).into_response();
+    }
+    Problem::not_found("path", "there is nothing here; the API is under /api/v1").into_response()
 }
 
 async fn no_method(request: Request) -> Problem {

@@ -123,8 +123,7 @@ struct Revoked {
 }
 
 async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<Key>>, Problem> {
-    let (tenant, limit, cursor) =
-        (params.text("tenant_id"), params.limit()?, params.text("cursor"));
+    let (tenant, limit, cursor) = (params.tenant()?, params.limit()?, params.text("cursor"));
     params.end()?;
     let list = List::of("api_keys", &json!([tenant]));
     let after = list.key::<ApiKeyId>(cursor.as_deref())?;
