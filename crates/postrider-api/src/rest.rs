@@ -21,11 +21,13 @@ mod operation;
 mod params;
 mod problem;
 mod publish;
+mod rate;
 mod redeliver;
 mod request;
 mod shapes;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +46,7 @@ use tokio::net::TcpListener;
 
 use self::operation::Operation;
 use self::problem::Problem;
+use self::rate::Rate;
 use crate::server::{self, Times};
 
 /// Connections at once.
@@ -61,6 +64,7 @@ struct Inner {
     keys: Arc<KeyRing>,
     egress: Egress,
     open: bool,
+    rate: Rate,
 }
 
 /// What URLs of endpoints are judged by.
@@ -76,7 +80,19 @@ impl Api {
     /// things out.
     #[must_use]
     pub fn new(db: Db, keys: Arc<KeyRing>, egress: Egress, open: bool) -> Self {
-        Self(Arc::new(Inner { db, keys, egress, open }))
+        Self::limited(db, keys, egress, open, rate::USUAL)
+    }
+
+    /// The same with so many requests a second for each caller.
+    #[must_use]
+    pub fn limited(
+        db: Db,
+        keys: Arc<KeyRing>,
+        egress: Egress,
+        open: bool,
+        per_second: NonZeroU32,
+    ) -> Self {
+        Self(Arc::new(Inner { db, keys, egress, open, rate: Rate::new(per_second) }))
     }
 
     fn keys(&self) -> &KeyRing {
@@ -89,6 +105,10 @@ impl Api {
 
     fn db(&self) -> &Db {
         &self.0.db
+    }
+
+    fn rate(&self) -> &Rate {
+        &self.0.rate
     }
 
     fn is_open(&self) -> bool {
@@ -141,6 +161,7 @@ fn router(api: Api) -> Router {
         .fallback(no_route)
         // The last one is the outermost: a caller is found, then its key is looked at.
         .layer(middleware::from_fn_with_state(api.clone(), idempotency::once))
+        .layer(middleware::from_fn_with_state(api.clone(), rate::limit))
         .layer(middleware::from_fn_with_state(api.clone(), caller::identify));
     Router::new()
         // What the API is may be read by everybody.

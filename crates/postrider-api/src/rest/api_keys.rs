@@ -175,6 +175,11 @@ async fn revoke(
     params.end()?;
     let missing = || Problem::not_found("api key", "there is no live key of this id");
     let id: ApiKeyId = id.parse().map_err(|_| missing())?;
+    if caller.actor == format!("key:{id}") {
+        let detail =
+            "a key does not end itself; ask with another one, or postrider api-keys revoke";
+        return Err(Problem::conflict("api_key.own", detail));
+    }
     if !api_keys::revoke(&caller.db, id, None).await? {
         return Err(missing());
     }

@@ -205,7 +205,11 @@ async fn deliveries_of(
     params: Params,
 ) -> Result<Json<Page<Delivery>>, Problem> {
     let id = of_path(&id)?;
-    deliveries::page(&caller, caller.tenant.as_deref(), Some(id), params).await
+    let page = deliveries::page(&caller, caller.tenant.as_deref(), Some(id), params).await?;
+    if page.data.is_empty() {
+        find(&caller, id).await?;
+    }
+    Ok(page)
 }
 
 /// After the answer nothing starts any more by what the endpoint was.
