@@ -25,6 +25,7 @@ mod rate;
 mod redeliver;
 mod request;
 mod shapes;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -148,6 +149,7 @@ fn operations() -> Vec<Operation> {
         jobs::operations(),
         api_keys::operations(),
         audit::operations(),
+        webhooks::operations(),
     ];
     all.into_iter().flatten().collect()
 }
