@@ -78,15 +78,9 @@ pub struct Egress {
 
 impl Api {
     /// An API on this database, with the keys that seal secrets. `open`: who asks from this machine itself needs no API key, for trying
-    /// things out.
+    /// things out. Each caller may ask `per_second` times a second.
     #[must_use]
-    pub fn new(db: Db, keys: Arc<KeyRing>, egress: Egress, open: bool) -> Self {
-        Self::limited(db, keys, egress, open, rate::USUAL)
-    }
-
-    /// The same with so many requests a second for each caller.
-    #[must_use]
-    pub fn limited(
+    pub fn new(
         db: Db,
         keys: Arc<KeyRing>,
         egress: Egress,
