@@ -10,6 +10,7 @@ pub mod api_key;
 pub mod auth;
 pub mod batch;
 pub mod endpoint;
+pub mod event_type;
 pub mod filter;
 pub mod format;
 pub mod headers;
