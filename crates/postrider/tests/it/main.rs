@@ -10,5 +10,7 @@ mod commit;
 mod isolation;
 mod publish;
 mod rights;
+#[cfg(feature = "schema")]
+mod schemas;
 mod stage;
 mod switch;
