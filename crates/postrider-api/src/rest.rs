@@ -12,6 +12,7 @@ mod deliveries;
 mod endpoint_body;
 mod endpoint_changes;
 mod endpoints;
+mod event_types;
 mod events;
 mod explain;
 mod idempotency;
@@ -36,6 +37,7 @@ use axum::response::Json;
 use axum::routing::get;
 use postrider_core::address::AddressPolicy;
 use postrider_core::seal::KeyRing;
+use postrider_event::schema::SchemaCache;
 use postrider_runtime::Stop;
 use postrider_store::Db;
 use tokio::net::TcpListener;
@@ -59,6 +61,8 @@ struct Inner {
     keys: Arc<KeyRing>,
     egress: Egress,
     open: bool,
+    /// Of event types whose payloads are checked.
+    schemas: SchemaCache,
 }
 
 /// What URLs of endpoints are judged by.
@@ -74,7 +78,7 @@ impl Api {
     /// things out.
     #[must_use]
     pub fn new(db: Db, keys: Arc<KeyRing>, egress: Egress, open: bool) -> Self {
-        Self(Arc::new(Inner { db, keys, egress, open }))
+        Self(Arc::new(Inner { db, keys, egress, open, schemas: SchemaCache::default() }))
     }
 
     fn keys(&self) -> &KeyRing {
@@ -87,6 +91,10 @@ impl Api {
 
     fn db(&self) -> &Db {
         &self.0.db
+    }
+
+    fn schemas(&self) -> &SchemaCache {
+        &self.0.schemas
     }
 
     fn is_open(&self) -> bool {
@@ -124,6 +132,7 @@ fn operations() -> Vec<Operation> {
         endpoints::operations(),
         deliveries::operations(),
         jobs::operations(),
+        event_types::operations(),
         api_keys::operations(),
         audit::operations(),
     ];
