@@ -9,6 +9,7 @@ pub mod answer;
 pub mod api_key;
 pub mod auth;
 pub mod batch;
+pub mod codegen;
 pub mod endpoint;
 pub mod event_type;
 pub mod filter;

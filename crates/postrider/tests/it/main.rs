@@ -7,6 +7,7 @@ mod bad_inputs;
 mod batch;
 mod best_effort;
 mod commit;
+mod generated;
 mod isolation;
 mod publish;
 mod rights;
