@@ -26,6 +26,7 @@ mod rate;
 mod redeliver;
 mod request;
 mod shapes;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -158,6 +159,7 @@ fn operations() -> Vec<Operation> {
         event_types::operations(),
         api_keys::operations(),
         audit::operations(),
+        webhooks::operations(),
     ];
     all.into_iter().flatten().collect()
 }

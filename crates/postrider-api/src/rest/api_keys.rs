@@ -69,7 +69,7 @@ struct NewKey {
     #[schemars(with = "Option<TenantText>")]
     tenant_id: Option<String>,
     /// All of them if nothing is said.
-    #[schemars(with = "Option<Vec<ScopeWord>>", length(min = 1, max = 3), extend("uniqueItems" = true))]
+    #[schemars(with = "Option<Vec<ScopeWord>>", length(min = 1, max = 3))]
     scopes: Option<Vec<String>>,
     /// In seconds.
     #[schemars(range(min = 1))]

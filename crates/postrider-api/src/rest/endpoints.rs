@@ -166,8 +166,8 @@ async fn enable(
     params: Params,
 ) -> Result<Json<EndpointDocument>, Problem> {
     params.end()?;
-    let id = find(&caller, of_path(&id)?).await?.id;
-    endpoints::set_enabled(&caller.db, id, true, "").await?;
+    let id = of_path(&id)?;
+    switch(&caller, id, true).await?;
     Ok(Json(document(find(&caller, id).await?)))
 }
 
@@ -177,11 +177,21 @@ async fn disable(
     params: Params,
 ) -> Result<Json<EndpointDocument>, Problem> {
     params.end()?;
-    let id = find(&caller, of_path(&id)?).await?.id;
-    endpoints::set_enabled(&caller.db, id, false, endpoints::BY_HAND).await?;
-    endpoints::cancel_deliveries(&caller.db, id, endpoints::ENDPOINT_DISABLED).await?;
-    settle().await;
+    let id = of_path(&id)?;
+    switch(&caller, id, false).await?;
     Ok(Json(document(find(&caller, id).await?)))
+}
+
+/// Enables or disables an endpoint. A disabled one is owed nothing any more.
+pub(super) async fn switch(caller: &Caller, id: EndpointId, enabled: bool) -> Result<(), Problem> {
+    find(caller, id).await?;
+    let reason = if enabled { "" } else { endpoints::BY_HAND };
+    endpoints::set_enabled(&caller.db, id, enabled, reason).await?;
+    if !enabled {
+        endpoints::cancel_deliveries(&caller.db, id, endpoints::ENDPOINT_DISABLED).await?;
+        settle().await;
+    }
+    Ok(())
 }
 
 async fn delete(
@@ -190,12 +200,19 @@ async fn delete(
     params: Params,
 ) -> Result<Json<Deleted>, Problem> {
     params.end()?;
-    let id = find(&caller, of_path(&id)?).await?.id;
+    let id = of_path(&id)?;
+    let cancelled = remove(&caller, id).await?;
+    Ok(Json(Deleted { id, deleted: true, cancelled }))
+}
+
+/// Deletes an endpoint; how many deliveries were cancelled with it.
+pub(super) async fn remove(caller: &Caller, id: EndpointId) -> Result<u64, Problem> {
+    find(caller, id).await?;
     endpoints::delete(&caller.db, id).await?;
     let cancelled =
         endpoints::cancel_deliveries(&caller.db, id, endpoints::ENDPOINT_DELETED).await?;
     settle().await;
-    Ok(Json(Deleted { id, deleted: true, cancelled }))
+    Ok(cancelled)
 }
 
 /// A deleted one has a history still.
