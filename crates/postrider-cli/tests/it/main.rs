@@ -22,3 +22,4 @@ mod signing;
 mod standardwebhooks;
 mod support;
 mod tenants;
+mod types;
