@@ -58,6 +58,7 @@ statements! {
     ADMIN_ENDPOINTS_SETTINGS = "admin_endpoints/settings" (UUID, TEXT, JSONB, BOOL, TEXT, BYTEA, BOOL, BYTEA);
     ADMIN_ENDPOINTS_SECRETS = "admin_endpoints/secrets" (UUID);
     ADMIN_ENDPOINTS_SET_ENABLED = "admin_endpoints/set_enabled" (UUID, BOOL, TEXT);
+    ADMIN_ENDPOINTS_SET_PAUSED = "admin_endpoints/set_paused" (UUID, BOOL, TEXT);
     ADMIN_ENDPOINTS_SET_RATE_LIMIT = "admin_endpoints/set_rate_limit" (UUID, INT4);
     ADMIN_ENDPOINTS_TWINS = "admin_endpoints/twins" (TEXT, TEXT, UUID);
     ADMIN_ENDPOINTS_UPDATE = "admin_endpoints/update" (UUID, TEXT, TEXT, TEXT_ARRAY, BOOL, JSONB, BOOL, BYTEA, BOOL, INT4_ARRAY, BOOL, INT4, BOOL, INT4, BOOL, JSONB, TIMESTAMPTZ);

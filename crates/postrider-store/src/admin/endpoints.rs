@@ -25,7 +25,7 @@ mod trial;
 pub use change::{
     BY_HAND, CHANGE_SETTLES, Change, ENDPOINT_DELETED, ENDPOINT_DISABLED, EndpointChange,
     NewEndpoint, Order, RequestSettings, cancel_deliveries, create, delete, new_id, set_enabled,
-    update,
+    set_paused, update,
 };
 pub use trial::{TEST_EVENT, TestEvent, publish_test};
 
@@ -48,6 +48,10 @@ pub struct Endpoint {
     pub capture_responses: bool,
     pub enabled: bool,
     pub disabled_reason: Option<String>,
+    /// Since when somebody has kept its deliveries waiting.
+    pub paused_at: Option<Timestamp>,
+    /// Why, if that was said.
+    pub paused_reason: Option<String>,
     pub metadata: Value,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -198,6 +202,8 @@ fn endpoint(row: &Row) -> Endpoint {
         capture_responses: row.get(10),
         enabled: row.get(11),
         disabled_reason: row.get(12),
+        paused_at: row.get("paused_at"),
+        paused_reason: row.get("paused_reason"),
         metadata: row.get(13),
         created_at: row.get(14),
         updated_at: row.get(15),

@@ -3,6 +3,7 @@
 
 mod connecting;
 mod migrating;
+mod operator;
 mod plans;
 mod roles;
 mod schema;

@@ -89,10 +89,15 @@ async fn a_migration_that_waits_for_a_table_in_use_keeps_nobody_off_it_for_long(
     let undo = "DO $$ DECLARE p record; BEGIN
             FOR p IN SELECT polname, polrelid::regclass AS t FROM pg_policy LOOP EXECUTE format('DROP POLICY %I ON %s', p.polname, p.t); END LOOP;
         END $$;
-        DROP FUNCTION postrider.audit CASCADE; DROP FUNCTION postrider.wall_off_tenants, postrider.acting_tenant;
         DROP VIEW postrider.v_events, postrider.v_stuck, postrider.v_backlog, postrider.v_endpoint_health;
         DROP TABLE postrider.api_keys, postrider.idempotency_keys, postrider.audit_log, postrider.jobs;
+        DROP FUNCTION postrider.audit CASCADE; DROP FUNCTION postrider.wall_off_tenants, postrider.acting_tenant;
         ALTER TABLE postrider.webhook_endpoint_health DROP COLUMN warned_at;
+        DROP FUNCTION postrider.set_paused_v1, postrider.endpoint_of_text_v1, postrider.delivery_id_v1, postrider.pause, postrider.resume,
+            postrider.redeliver;
+        DROP TYPE postrider.redelivered;
+        ALTER TABLE postrider.webhook_endpoints DROP COLUMN paused_at, DROP COLUMN paused_reason;
+        ALTER TABLE postrider.tenants DROP COLUMN capture_engagement_events;
         DELETE FROM postrider.schema_history WHERE version >= 12";
     writing.batch_execute(undo).await.unwrap();
     // Somebody's long report.
@@ -115,6 +120,6 @@ async fn a_migration_that_waits_for_a_table_in_use_keeps_nobody_off_it_for_long(
     let applied = applied.expect("it comes back").expect("there is one").unwrap();
     assert_eq!(
         applied.unwrap(),
-        ["V12__warned_at", "V13__api_keys_and_audit", "V14__jobs", "V15__views"]
+        ["V12__warned_at", "V13__api_keys_and_audit", "V14__jobs", "V15__views", "V19__steering"]
     );
 }
