@@ -14,6 +14,7 @@ mod endpoint_changes;
 mod endpoints;
 mod events;
 mod explain;
+mod filters;
 mod idempotency;
 mod jobs;
 mod openapi;
@@ -24,6 +25,7 @@ mod publish;
 mod redeliver;
 mod request;
 mod shapes;
+mod tenants;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -126,6 +128,8 @@ fn operations() -> Vec<Operation> {
         jobs::operations(),
         api_keys::operations(),
         audit::operations(),
+        tenants::operations(),
+        filters::operations(),
     ];
     all.into_iter().flatten().collect()
 }

@@ -11,6 +11,7 @@ pub mod endpoints;
 pub mod events;
 pub mod explain;
 pub mod failures;
+pub mod filters;
 pub mod idempotency;
 pub mod jobs;
 pub mod repair;

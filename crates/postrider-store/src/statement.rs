@@ -63,6 +63,7 @@ statements! {
     ADMIN_ENDPOINTS_SET_RATE_LIMIT = "admin_endpoints/set_rate_limit" (UUID, INT4);
     ADMIN_ENDPOINTS_TWINS = "admin_endpoints/twins" (TEXT, TEXT, UUID);
     ADMIN_ENDPOINTS_UPDATE = "admin_endpoints/update" (UUID, TEXT, TEXT, TEXT_ARRAY, BOOL, JSONB, BOOL, BYTEA, BOOL, INT4_ARRAY, BOOL, INT4, BOOL, INT4, BOOL, JSONB, TIMESTAMPTZ);
+    ADMIN_EVENTS_BODIES = "admin_events/bodies" (INT8_ARRAY, TIMESTAMPTZ, TIMESTAMPTZ);
     ADMIN_EVENTS_CUT = "admin_events/cut" (TIMESTAMPTZ, INT8, INT8);
     ADMIN_EVENTS_FIND = "admin_events/find" (TEXT, TEXT);
     ADMIN_EVENTS_LIST = "admin_events/list" (TEXT, TEXT, TIMESTAMPTZ, INT8, INT8, TEXT, INT8);

@@ -8,6 +8,7 @@ mod idempotency;
 mod keys;
 mod openapi;
 mod repair;
+mod steering;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
