@@ -42,6 +42,7 @@ use postrider_runtime::Stop;
 use postrider_store::Db;
 use tokio::net::TcpListener;
 
+pub use self::endpoint_body::{Read as Given, Refused, read_endpoint};
 use self::operation::Operation;
 use self::problem::Problem;
 use crate::server::{self, Times};

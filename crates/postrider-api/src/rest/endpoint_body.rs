@@ -25,6 +25,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Egress;
+use super::body::parse;
 use super::problem::Problem;
 use super::shapes::{
     AnyObject, AnyValue, EventTypePattern, FormatWord, OrderingWord, SecretKindWord, TenantText,
@@ -133,6 +134,41 @@ struct TlsBody {
     /// The authorities that are believed, instead of the usual ones.
     #[schemars(length(max = 65_536))]
     ca: Option<String>,
+}
+
+/// What a document says about an endpoint.
+#[derive(Debug)]
+pub struct Read {
+    /// What is to change, or to be set on a new one.
+    pub change: EndpointChange,
+    /// Its secret, and whether the document brought it.
+    pub secret: Option<(SigningSecret, bool)>,
+    pub enabled: Option<bool>,
+}
+
+/// Why a document is not taken: the fields to blame, each with the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused(pub String);
+
+/// Reads an endpoint as `POST` and `PATCH` of `/endpoints` take it, for a tenant and beside what there is of it: what the API would
+/// accept and nothing else.
+///
+/// # Errors
+/// When a field cannot be accepted, or the database cannot be asked for the tenant's rules.
+pub async fn read_endpoint(
+    db: &Db,
+    egress: &Egress,
+    tenant: &str,
+    was: Option<&Endpoint>,
+    document: &Value,
+) -> Result<Read, Refused> {
+    let read = async {
+        let body: EndpointBody = parse(document.to_string().as_bytes())?;
+        let change = body.change(db, egress, tenant, was).await?;
+        let secret = body.secret.as_ref().map(SecretBody::secret).transpose()?;
+        Ok::<_, Problem>(Read { change, secret, enabled: body.enabled })
+    };
+    read.await.map_err(|problem| Refused(problem.detail().to_owned()))
 }
 
 /// The schema of a body that adds an endpoint.

@@ -110,6 +110,11 @@ impl Problem {
         Self { errors, ..Self::new(status, code, words.join("; ")) }
     }
 
+    /// What went wrong, in words.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The first field to blame.
     #[cfg(test)]
     pub(super) fn first(&self) -> Option<&FieldError> {

@@ -20,5 +20,6 @@ mod recovery;
 mod run;
 mod signing;
 mod standardwebhooks;
+mod steering;
 mod support;
 mod tenants;
