@@ -27,6 +27,7 @@ async fn a_paused_endpoint_gets_nothing_until_it_goes_on() {
     let shown = cli.run(&["endpoints", "show", id, "--json"]).await.exits(0).json();
     assert_eq!(shown["paused_reason"], "maintenance");
     assert_eq!(shown["enabled"], true);
+    cli.run(&["endpoints", "test", id]).await.exits(1).says("is paused");
     let listed = cli.run(&["endpoints", "list"]).await.exits(0);
     assert!(listed.out.contains("paused (maintenance)"), "{}", listed.out);
 

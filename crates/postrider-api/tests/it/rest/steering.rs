@@ -18,6 +18,7 @@ async fn an_endpoint_is_paused_shown_so_and_goes_on() {
     let again = post("pause", "").await;
     assert_eq!(again.body["paused_reason"], "maintenance", "it was so already");
     assert_eq!(stage.get(&stage.a, &path).await.body["paused_at"], paused.body["paused_at"]);
+    is_problem(&post("test", "").await, 409, "endpoint.paused");
     let delivery = stage.get(&stage.a, &format!("/deliveries/{owed}")).await.body;
     assert_eq!(delivery["status"], "pending", "nothing is cancelled");
     let resumed = post("resume", "").await;
