@@ -164,3 +164,29 @@ async fn a_paused_endpoint_keeps_its_order_and_one_that_is_disabled_is_owed_noth
     assert_eq!(stage.receiver.count(), 20);
     worker.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_of_a_paused_endpoint_wait_too() {
+    let stage = Stage::new().await;
+    let endpoint = stage.endpoint("acme", "/batches").await;
+    let batched = "UPDATE postrider.webhook_endpoints SET batch_max_events = 10, batch_max_wait_ms = 50, batch_max_bytes = 1048576, batch_encoding = 'array' WHERE id = $1";
+    stage.client.execute(batched, &[&endpoint.0]).await.unwrap();
+    assert!(set_paused(&stage.pool, endpoint, true, None).await.unwrap());
+    let mut worker = stage.worker(Knobs::default()).await;
+    // Full ones, which fan-out hands to the lane, and what is left for company.
+    stage.publish("acme", "m", 25).await;
+    worker.fan_out.drain().await.unwrap();
+    stage.fan_out_only().await;
+    tokio::time::sleep(A_WHILE).await;
+    assert_eq!(stage.receiver.count(), 0);
+    assert_eq!(
+        stage
+            .count("SELECT count(*) FROM postrider.webhook_deliveries_open WHERE attempts = 0")
+            .await,
+        25
+    );
+    assert!(set_paused(&stage.pool, endpoint, false, None).await.unwrap());
+    stage.becomes(DELIVERED, 25).await;
+    assert_eq!(stage.receiver.count(), 3);
+    worker.stop().await;
+}

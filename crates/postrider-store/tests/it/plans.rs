@@ -12,6 +12,8 @@ use tokio_postgres::Client;
 /// The statements that run for every batch, every delivery or every second.
 const HOT: &[&str] = &[
     "admin_endpoints/owed",
+    "admin_events/bodies",
+    "admin_tenants/list",
     "attempts/insert",
     "batches/attempts",
     "batches/claim",
