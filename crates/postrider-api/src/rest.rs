@@ -15,6 +15,7 @@ mod endpoints;
 mod event_types;
 mod events;
 mod explain;
+mod filters;
 mod idempotency;
 mod jobs;
 mod openapi;
@@ -26,6 +27,7 @@ mod rate;
 mod redeliver;
 mod request;
 mod shapes;
+mod tenants;
 mod webhooks;
 
 use std::net::SocketAddr;
@@ -47,6 +49,7 @@ use postrider_runtime::Stop;
 use postrider_store::Db;
 use tokio::net::TcpListener;
 
+pub use self::endpoint_body::{Read as Given, Refused, read_endpoint};
 use self::operation::Operation;
 use self::problem::Problem;
 use self::rate::Rate;
@@ -153,6 +156,8 @@ fn operations() -> Vec<Operation> {
         event_types::operations(),
         api_keys::operations(),
         audit::operations(),
+        tenants::operations(),
+        filters::operations(),
         webhooks::operations(),
     ];
     all.into_iter().flatten().collect()

@@ -10,6 +10,7 @@ mod idempotency;
 mod keys;
 mod openapi;
 mod repair;
+mod steering;
 mod webhooks;
 
 use std::net::SocketAddr;

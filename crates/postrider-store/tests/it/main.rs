@@ -4,6 +4,7 @@
 mod catalog;
 mod connecting;
 mod migrating;
+mod operator;
 mod plans;
 mod roles;
 mod schema;
