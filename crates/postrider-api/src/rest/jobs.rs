@@ -12,7 +12,7 @@ use postrider_core::ids::JobId;
 use postrider_core::status::DeliveryStatus;
 use postrider_store::admin::jobs::{self, FAILED, Job};
 use postrider_store::admin::status;
-use postrider_store::recover::{self, Recovery};
+use postrider_store::recover::{self, Recovery, Waiting};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -149,7 +149,7 @@ async fn count(caller: &Caller, recovery: &Recovery) -> Result<(u64, bool), Prob
     let wants = jobs::wants(&caller.db, recovery).await?.ok_or_else(missing_endpoint)??;
     let (begun, mut expected, mut after) = (Instant::now(), 0, 0);
     loop {
-        let piece = recover::look(&caller.db, recovery, &wants, after).await?;
+        let piece = recover::look(&caller.db, recovery, &wants, after, Waiting::LeftOut).await?;
         expected += u64::try_from(piece.owed.len()).unwrap_or(u64::MAX);
         if piece.last || begun.elapsed() > COUNTING {
             return Ok((expected, piece.last));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod connecting;
+mod horizon;
 mod migrating;
 mod plans;
 mod roles;
