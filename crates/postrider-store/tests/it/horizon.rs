@@ -108,7 +108,7 @@ async fn crowd(client: Client, number: u32, stop: Arc<AtomicBool>) {
         publish(&client, &format!("{number}-{n}")).await;
         let hold = format!("SELECT pg_sleep({})", f64::from((number * 7 + n) % 13) / 1000.0);
         client.batch_execute(&hold).await.unwrap();
-        let end = if (number + n) % 5 == 0 { "ROLLBACK" } else { "COMMIT" };
+        let end = if (number + n).is_multiple_of(5) { "ROLLBACK" } else { "COMMIT" };
         client.batch_execute(end).await.unwrap();
     }
 }
