@@ -14,6 +14,7 @@ mod endpoint_changes;
 mod endpoints;
 mod events;
 mod explain;
+mod feed;
 mod idempotency;
 mod jobs;
 mod openapi;
@@ -21,9 +22,11 @@ mod operation;
 mod params;
 mod problem;
 mod publish;
+mod pull;
 mod redeliver;
 mod request;
 mod shapes;
+mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,7 +41,9 @@ use postrider_core::address::AddressPolicy;
 use postrider_core::seal::KeyRing;
 use postrider_runtime::Stop;
 use postrider_store::Db;
+use postrider_store::horizon::Horizon;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use self::operation::Operation;
 use self::problem::Problem;
@@ -59,6 +64,10 @@ struct Inner {
     keys: Arc<KeyRing>,
     egress: Egress,
     open: bool,
+    /// Up to which event everything is decided.
+    horizon: Horizon,
+    /// The places of streams.
+    streams: Arc<Semaphore>,
 }
 
 /// What URLs of endpoints are judged by.
@@ -74,7 +83,9 @@ impl Api {
     /// things out.
     #[must_use]
     pub fn new(db: Db, keys: Arc<KeyRing>, egress: Egress, open: bool) -> Self {
-        Self(Arc::new(Inner { db, keys, egress, open }))
+        let horizon = Horizon::new(db.clone());
+        let streams = Arc::new(Semaphore::new(stream::MOST_STREAMS));
+        Self(Arc::new(Inner { db, keys, egress, open, horizon, streams }))
     }
 
     fn keys(&self) -> &KeyRing {
@@ -89,6 +100,14 @@ impl Api {
         &self.0.db
     }
 
+    fn horizon(&self) -> &Horizon {
+        &self.0.horizon
+    }
+
+    fn streams(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.streams)
+    }
+
     fn is_open(&self) -> bool {
         self.0.open
     }
@@ -98,12 +117,13 @@ impl Api {
     /// # Errors
     /// When the listener itself fails.
     pub async fn serve(self, listener: TcpListener, stop: Stop) -> std::io::Result<()> {
-        let router = router(self);
+        let (router, stopping) = (router(self), Stopping(stop.clone()));
         let service = move |address: SocketAddr| {
-            let router = router.clone();
+            let (router, stopping) = (router.clone(), stopping.clone());
             move |request: http::Request<hyper::body::Incoming>| {
                 let mut request = request.map(axum::body::Body::new);
                 request.extensions_mut().insert(Peer(address));
+                request.extensions_mut().insert(stopping.clone());
                 let router = router.clone();
                 async move { tower::ServiceExt::oneshot(router, request).await }
             }
@@ -116,12 +136,17 @@ impl Api {
 #[derive(Debug, Clone, Copy)]
 struct Peer(SocketAddr);
 
+/// Says when the listener stops: what waits or streams ends then.
+#[derive(Debug, Clone)]
+struct Stopping(Stop);
+
 /// Everything that can be asked.
 fn operations() -> Vec<Operation> {
     let all = [
         events::operations(),
         publish::operations(),
         endpoints::operations(),
+        pull::operations(),
         deliveries::operations(),
         jobs::operations(),
         api_keys::operations(),
@@ -133,7 +158,10 @@ fn operations() -> Vec<Operation> {
 fn router(api: Api) -> Router {
     let document = openapi::document(&operations());
     let document = move || async move { Json(document) };
-    let routes = operation::router(operations()).method_not_allowed_fallback(no_method);
+    let routes = operation::router(operations())
+        // No operation: it has no answer that ends.
+        .route("/events/stream", get(stream::open))
+        .method_not_allowed_fallback(no_method);
     let asked = Router::new()
         .nest("/api/v1", routes)
         .fallback(no_route)

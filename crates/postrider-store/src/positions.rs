@@ -93,6 +93,8 @@ pub struct PlacedEvent {
     pub expires_at: Option<Timestamp>,
     /// Byte for byte.
     pub envelope: String,
+    /// `pending`, `failed` or `fanned_out`.
+    pub state: String,
     expired: bool,
 }
 
@@ -238,6 +240,7 @@ fn event(row: &Row) -> PlacedEvent {
         ordering_key: row.get(7),
         expires_at: row.get(8),
         envelope: row.get(9),
+        state: row.get(11),
         expired: row.get::<_, Option<bool>>(10) == Some(true),
     }
 }

@@ -19,7 +19,7 @@ use super::endpoint_changes::{self as changes, with_tag};
 use super::operation::{Operation, tenant_param};
 use super::params::Params;
 use super::problem::Problem;
-use super::shapes::{AnyObject, AnyValue, EndpointIdText, Page};
+use super::shapes::{AnyObject, AnyValue, EndpointIdText, EndpointKindWord, Page};
 
 pub(super) fn operations() -> Vec<Operation> {
     let of = |method, path| (method, path);
@@ -88,9 +88,11 @@ pub(super) struct EndpointDocument {
     #[schemars(with = "EndpointIdText")]
     id: EndpointId,
     tenant_id: String,
-    #[schemars(with = "String")]
-    kind: &'static str,
-    url: String,
+    /// pull: its events are read at /endpoints/{endpoint_id}/events.
+    #[schemars(with = "EndpointKindWord")]
+    kind: String,
+    /// Null of an endpoint that is read.
+    url: Option<String>,
     description: String,
     event_types: Vec<String>,
     #[schemars(with = "Option<AnyObject>")]
@@ -120,6 +122,12 @@ pub(super) struct EndpointDocument {
     batch: Option<BatchDocument>,
     created_at: Timestamp,
     updated_at: Timestamp,
+}
+
+impl EndpointDocument {
+    pub(super) fn id(&self) -> EndpointId {
+        self.id
+    }
 }
 
 /// How events go together.
@@ -234,11 +242,12 @@ pub(super) fn document(endpoint: Endpoint) -> EndpointDocument {
         max_bytes: batch.max_bytes().into(),
         encoding: batch.encoding().as_str(),
     });
+    let sent_to = !endpoint.is_pull();
     EndpointDocument {
         id: endpoint.id,
         tenant_id: endpoint.tenant,
-        kind: "webhook",
-        url: endpoint.url,
+        url: sent_to.then_some(endpoint.url),
+        kind: endpoint.kind,
         description: endpoint.description,
         event_types: endpoint.event_types,
         filter: endpoint.filter,

@@ -28,8 +28,8 @@ use super::shapes::{
     AnyObject, EndedStatusWord, EndpointIdText, EventTypePattern, JobIdText, JobStateWord, Page,
 };
 
-const USUAL_RATE: u16 = 50;
-const MOST_RATE: u16 = 10_000;
+pub(super) const USUAL_RATE: u16 = 50;
+pub(super) const MOST_RATE: u16 = 10_000;
 /// How long is counted at most.
 const COUNTING: Duration = Duration::from_secs(5);
 
@@ -140,6 +140,9 @@ async fn recover(
     params.end()?;
     let body: Wanted = parse(&body)?;
     let of = find_endpoint(&caller, of_path(&id)?).await?;
+    if of.is_pull() {
+        return Err(super::endpoint_changes::not_sent_to());
+    }
     let status = |word: &String| {
         word.parse::<DeliveryStatus>()
             .ok()

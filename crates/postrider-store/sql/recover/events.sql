@@ -10,8 +10,8 @@ WITH looked AS MATERIALIZED (
     LIMIT $5
 )
 SELECT l.seq, l.created_at, l.id, l.type, l.attributes::text, l.labels, l.envelope, l.ordering_key,
-       EXISTS (SELECT FROM postrider.webhook_events_pending p WHERE p.seq = l.seq) AS pending,
-       EXISTS (SELECT FROM postrider.webhook_events_failed f WHERE f.seq = l.seq) AS failed, NULL::bigint AS looked
+       EXISTS (SELECT FROM postrider.webhook_events_pending p WHERE p.seq = ANY (ARRAY[l.seq])) AS pending,
+       EXISTS (SELECT FROM postrider.webhook_events_failed f WHERE f.seq = ANY (ARRAY[l.seq])) AS failed, NULL::bigint AS looked
 FROM looked l
 WHERE l.tenant_id = $1
 UNION ALL
