@@ -15,6 +15,7 @@ pub mod endpoint_health;
 pub mod endpoints;
 mod error;
 pub mod events;
+pub mod follow;
 pub mod gauges;
 pub mod health;
 pub mod horizon;

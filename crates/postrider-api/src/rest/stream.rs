@@ -12,10 +12,10 @@ use futures_util::stream;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use postrider_core::api_key::{ApiKey, Scope};
-use postrider_store::positions::Position;
+use postrider_store::follow::Follow;
 use serde_json::json;
 
-use self::live::{Live, Reader};
+use self::live::{Clocks, Live};
 use super::caller::Caller;
 use super::cursor::List;
 use super::operation::Need;
@@ -46,21 +46,22 @@ pub(super) async fn open(
     };
     let place = api.streams().try_acquire_owned().map_err(|_| full())?;
     let list = List::of("stream", &json!([tenant, types]));
-    let sight = api.horizon().decided().await?;
     // Who comes back goes on where it was.
     let last = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
     let at = match last.map(str::to_owned).or(after) {
-        Some(after) => Some(feed::place(&list, &after, &sight)?),
+        Some(after) => Some(feed::place(&list, &after, api.horizon().decided().await?.as_ref())?),
         None => None,
     };
-    let begin = Position { seq: sight.decided, removed_to: sight.removed_to };
+    let sees = (api.db().clone(), caller.db);
+    let mut follow =
+        Follow::from(api.horizon().clone(), sees, tenant, interest, at.unwrap_or_default());
+    if at.is_none() {
+        follow.begin_now().await?;
+    }
     let key = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key = key.and_then(|text| ApiKey::parse(text.split_once(' ')?.1.trim()));
-    let reader = Reader { api, db: caller.db, key, tenant, interest, list, stop };
-    let mut live = Live::new(reader, at.unwrap_or(begin), sight);
-    if at.is_none() {
-        live.begin_now().await?;
-    }
+    let clocks = Clocks::at(follow.at());
+    let live = Live { api, follow, list, key, stop, clocks };
     let pieces = stream::unfold((live, place), async |(mut live, place)| {
         let piece: Result<Bytes, Infallible> = Ok(live.next().await?);
         Some((piece, (live, place)))

@@ -58,6 +58,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> Ended {
     let endpoint = lookup::endpoint(&database.db, &args.endpoint).await?;
+    super::endpoints::check_sent_to(&endpoint)?;
     let now = status::clock(&database.db).await?;
     let recovery = Recovery {
         tenant: endpoint.tenant.clone(),

@@ -31,6 +31,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> Ended {
     let endpoint = lookup::endpoint(&database.db, &args.id).await?;
+    super::check_sent_to(&endpoint)?;
     let event_id: String = EventId::random().into();
     let delivery = publish(database, &endpoint, &event_id).await?;
     let alive = status::workers(&database.db)
