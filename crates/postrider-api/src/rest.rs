@@ -23,20 +23,25 @@ mod params;
 mod problem;
 mod publish;
 mod pull;
+mod rate;
 mod redeliver;
 mod request;
 mod shapes;
 mod stream;
+mod webhooks;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware;
-use axum::response::Json;
+use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use http::header::ALLOW;
+use http::{HeaderValue, Method};
 use postrider_core::address::AddressPolicy;
 use postrider_core::seal::KeyRing;
 use postrider_runtime::Stop;
@@ -47,6 +52,7 @@ use tokio::sync::Semaphore;
 
 use self::operation::Operation;
 use self::problem::Problem;
+use self::rate::Rate;
 use crate::server::{self, Times};
 
 /// Connections at once.
@@ -68,6 +74,7 @@ struct Inner {
     horizon: Horizon,
     /// The places of streams.
     streams: Arc<Semaphore>,
+    rate: Rate,
 }
 
 /// What URLs of endpoints are judged by.
@@ -83,9 +90,21 @@ impl Api {
     /// things out.
     #[must_use]
     pub fn new(db: Db, keys: Arc<KeyRing>, egress: Egress, open: bool) -> Self {
-        let horizon = Horizon::new(db.clone());
+        Self::limited(db, keys, egress, open, rate::USUAL)
+    }
+
+    /// The same with so many requests a second for each caller.
+    #[must_use]
+    pub fn limited(
+        db: Db,
+        keys: Arc<KeyRing>,
+        egress: Egress,
+        open: bool,
+        per_second: NonZeroU32,
+    ) -> Self {
+        let (horizon, rate) = (Horizon::new(db.clone()), Rate::new(per_second));
         let streams = Arc::new(Semaphore::new(stream::MOST_STREAMS));
-        Self(Arc::new(Inner { db, keys, egress, open, horizon, streams }))
+        Self(Arc::new(Inner { db, keys, egress, open, horizon, streams, rate }))
     }
 
     fn keys(&self) -> &KeyRing {
@@ -106,6 +125,10 @@ impl Api {
 
     fn streams(&self) -> Arc<Semaphore> {
         Arc::clone(&self.0.streams)
+    }
+
+    fn rate(&self) -> &Rate {
+        &self.0.rate
     }
 
     fn is_open(&self) -> bool {
@@ -151,6 +174,7 @@ fn operations() -> Vec<Operation> {
         jobs::operations(),
         api_keys::operations(),
         audit::operations(),
+        webhooks::operations(),
     ];
     all.into_iter().flatten().collect()
 }
@@ -167,6 +191,7 @@ fn router(api: Api) -> Router {
         .fallback(no_route)
         // The last one is the outermost: a caller is found, then its key is looked at.
         .layer(middleware::from_fn_with_state(api.clone(), idempotency::once))
+        .layer(middleware::from_fn_with_state(api.clone(), rate::limit))
         .layer(middleware::from_fn_with_state(api.clone(), caller::identify));
     Router::new()
         // What the API is may be read by everybody.
@@ -180,8 +205,12 @@ fn router(api: Api) -> Router {
         .with_state(api)
 }
 
-async fn no_route() -> Problem {
-    Problem::not_found("path", "there is nothing here; the API is under /api/v1")
+async fn no_route(request: Request) -> Response {
+    if [Method::TRACE, Method::CONNECT].contains(request.method()) {
+        let allowed = HeaderValue::from_static("GET,HEAD,POST,PUT,PATCH,DELETE");
+        return ([(ALLOW, allowed)], Problem::method(request.method())).into_response();
+    }
+    Problem::not_found("path", "there is nothing here; the API is under /api/v1").into_response()
 }
 
 async fn no_method(request: Request) -> Problem {

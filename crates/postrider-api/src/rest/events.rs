@@ -120,7 +120,7 @@ async fn list(
     if let Some(after) = params.text("after") {
         return super::feed::list(&api, &caller, params, &after).await;
     }
-    let (tenant, event_type) = (params.text("tenant_id"), params.text("type"));
+    let (tenant, event_type) = (params.tenant()?, params.text("type"));
     let (since, limit, cursor) = (params.time("since")?, params.limit()?, params.text("cursor"));
     params.end()?;
     let tenant = caller.tenant_of(tenant.as_deref())?;
@@ -195,7 +195,7 @@ pub(super) async fn find(
     id: &str,
     mut params: Params,
 ) -> Result<EventKey, Problem> {
-    let tenant = params.text("tenant_id");
+    let tenant = params.tenant()?;
     params.end()?;
     let missing = || Problem::not_found("event", "there is no such event");
     let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';

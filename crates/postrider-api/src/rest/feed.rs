@@ -26,7 +26,7 @@ pub(super) async fn list(
     mut params: Params,
     after: &str,
 ) -> Result<Json<Page<Event>>, Problem> {
-    let (tenant, event_type) = (params.text("tenant_id"), params.text("type"));
+    let (tenant, event_type) = (params.tenant()?, params.text("type"));
     let (since, limit) = (params.time("since")?, params.limit()?);
     params.end()?;
     let tenant = caller.tenant_of(tenant.as_deref())?;

@@ -35,8 +35,7 @@ pub(super) async fn open(
     mut params: Params,
 ) -> Result<Response, Problem> {
     caller.need(Need { scope: Scope::Read, admin: false })?;
-    let (tenant, types, after) =
-        (params.text("tenant_id"), params.text("types"), params.text("after"));
+    let (tenant, types, after) = (params.tenant()?, params.text("types"), params.text("after"));
     params.end()?;
     let tenant = caller.tenant_of(tenant.as_deref())?.map(str::to_owned);
     let interest = feed::interest(types.as_deref())?;
