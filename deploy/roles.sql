@@ -31,7 +31,7 @@ DECLARE
     v_readable text[] := ARRAY[
         'audit_log', 'installation', 'jobs', 'partitions', 'tenants', 'v_backlog', 'v_endpoint_health', 'v_events', 'v_stuck', 'webhook_attempts', 'webhook_deliveries', 'webhook_delivery_batches',
         'webhook_egress_rules', 'webhook_endpoint_health', 'webhook_event_ids', 'webhook_event_types', 'webhook_events', 'webhook_events_failed',
-        'webhook_events_pending', 'webhook_publish_failures', 'webhook_routing_versions', 'webhook_switches',
+        'webhook_events_pending', 'webhook_horizon', 'webhook_publish_failures', 'webhook_pull_cursors', 'webhook_routing_versions', 'webhook_switches',
         'webhook_workers'];
 BEGIN
     -- What the first migrations could not do where they may not make roles.

@@ -82,7 +82,7 @@ CREATE TABLE postrider.jobs (
     owner bigint,
     owned_until timestamp with time zone,
     CONSTRAINT jobs_check CHECK ((until >= since)),
-    CONSTRAINT jobs_kind_check CHECK ((kind = 'recover'::text)),
+    CONSTRAINT jobs_kind_check CHECK ((kind = ANY (ARRAY['recover'::text, 'backfill'::text]))),
     CONSTRAINT jobs_pkey PRIMARY KEY (id),
     CONSTRAINT jobs_rate_check CHECK (((rate >= 1) AND (rate <= 10000))),
     CONSTRAINT jobs_reason_check CHECK ((length(reason) <= 200)),
@@ -331,7 +331,7 @@ CREATE TABLE postrider.webhook_endpoints (
     CONSTRAINT webhook_endpoints_description_check CHECK ((length(description) <= 200)),
     CONSTRAINT webhook_endpoints_event_types_check CHECK (((cardinality(event_types) >= 1) AND (cardinality(event_types) <= 200))),
     CONSTRAINT webhook_endpoints_format_check CHECK ((format = ANY (ARRAY['postrider'::text, 'standard'::text, 'cloudevents'::text, 'raw'::text]))),
-    CONSTRAINT webhook_endpoints_kind_check CHECK ((kind = 'webhook'::text)),
+    CONSTRAINT webhook_endpoints_kind_check CHECK ((kind = ANY (ARRAY['webhook'::text, 'pull'::text]))),
     CONSTRAINT webhook_endpoints_max_in_flight_check CHECK (((max_in_flight >= 1) AND (max_in_flight <= 1000))),
     CONSTRAINT webhook_endpoints_ordering CHECK ((ordering = ANY (ARRAY['none'::text, 'key'::text, 'endpoint'::text]))),
     CONSTRAINT webhook_endpoints_paused_for_a_reason CHECK (((paused_reason IS NULL) OR (paused_at IS NOT NULL))),
@@ -414,6 +414,14 @@ CREATE TABLE postrider.webhook_events_pending (
     CONSTRAINT webhook_events_pending_pkey PRIMARY KEY (seq)
 ) WITH (fillfactor=90, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=100000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000, autovacuum_vacuum_cost_delay=0, vacuum_truncate=off);
 
+CREATE TABLE postrider.webhook_horizon (
+    singleton boolean DEFAULT true NOT NULL,
+    seq bigint DEFAULT 0 NOT NULL,
+    removed_to bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT webhook_horizon_pkey PRIMARY KEY (singleton),
+    CONSTRAINT webhook_horizon_singleton_check CHECK (singleton)
+) WITH (fillfactor=50);
+
 CREATE TABLE postrider.webhook_publish_failures (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     failed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -423,6 +431,16 @@ CREATE TABLE postrider.webhook_publish_failures (
     reason text NOT NULL,
     CONSTRAINT webhook_publish_failures_pkey PRIMARY KEY (id)
 );
+
+CREATE TABLE postrider.webhook_pull_cursors (
+    endpoint_id uuid NOT NULL,
+    tenant_id text COLLATE "C" NOT NULL,
+    seq bigint NOT NULL,
+    removed_to bigint NOT NULL,
+    acknowledged_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT webhook_pull_cursors_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES postrider.webhook_endpoints(id) ON DELETE CASCADE,
+    CONSTRAINT webhook_pull_cursors_pkey PRIMARY KEY (endpoint_id)
+) WITH (fillfactor=50);
 
 CREATE TABLE postrider.webhook_routing_versions (
     tenant_id text COLLATE "C" NOT NULL,
@@ -910,6 +928,18 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = '54000', MESSAGE = 'postrider: an endpoint may have 5 live secrets';
     END IF;
     RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.note_removed_bodies(p_name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_last bigint;
+BEGIN
+    EXECUTE format('SELECT max(e.seq) FROM postrider.%I e', p_name) INTO v_last;
+    UPDATE postrider.webhook_horizon h SET removed_to = v_last WHERE h.singleton AND h.removed_to < v_last;
 END $function$;
 
 CREATE OR REPLACE FUNCTION postrider.note_switches()
@@ -1695,6 +1725,10 @@ CREATE POLICY own_tenant ON webhook_events_pending AS RESTRICTIVE TO postrider_a
 CREATE POLICY everybody ON webhook_publish_failures AS PERMISSIVE TO PUBLIC USING (true);
 
 CREATE POLICY own_tenant ON webhook_publish_failures AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));
+
+CREATE POLICY everybody ON webhook_pull_cursors AS PERMISSIVE TO PUBLIC USING (true);
+
+CREATE POLICY own_tenant ON webhook_pull_cursors AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));
 
 CREATE POLICY everybody ON webhook_routing_versions AS PERMISSIVE TO PUBLIC USING (true);
 

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     api_keys, apply, audit, completions, config, deliveries, demo, egress, endpoints, events,
-    explain, failed, filters, jobs, keys, man, migrate, prune, recover, run, sign, sink, switch,
-    tenants, trigger, types, verify,
+    explain, failed, filters, jobs, keys, listen, man, migrate, prune, recover, run, sign, sink,
+    switch, tenants, trigger, types, verify,
 };
 use crate::config::Flags;
 use crate::exit;
@@ -124,6 +124,8 @@ pub(crate) enum Command {
     Config(config::Command),
     /// Remove what is older than the configured retention
     Prune(prune::Args),
+    /// Hear events as they are committed, and post them to a receiver on this machine
+    Listen(listen::Args),
     /// Receive webhooks on this machine, verify them, and fail on purpose
     Sink(sink::Args),
     /// Sign a body as postrider does
@@ -211,6 +213,12 @@ mod tests {
             "events publish email.sent --key m1 --key x --data {}",
             "events list --since 2h --type email.*",
             "events show evt_0",
+            "events tail --types email.* --jsonl",
+            "events wait evt_0 --for fanned-out --timeout 5s",
+            "listen --forward-to localhost:3000/hook --types a,b.* --print headers,body --fail-first 2",
+            "listen --server http://127.0.0.1:8080 --api-key-file - --jsonl --expect 3",
+            "endpoints add --pull --types email.*",
+            "endpoints add https://example.com/h --backfill-since 7d --backfill-rate 100",
             "deliveries list --status exhausted",
             "deliveries show whd_0",
             "deliveries retry whd_0",

@@ -15,6 +15,7 @@ pub(crate) mod failed;
 pub(crate) mod filters;
 pub(crate) mod jobs;
 pub(crate) mod keys;
+pub(crate) mod listen;
 pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod prune;
@@ -52,6 +53,12 @@ pub(crate) async fn run(cli: Cli, sources: Sources) -> Ended {
         Command::Sign(args) => sign::run(&args, &global, &sources),
         Command::Verify(args) => verify::run(&args, &global, &sources),
         Command::Sink(args) => Box::pin(sink::run(&args, &global, &sources)).await,
+        Command::Listen(args) if args.is_remote() => {
+            Box::pin(listen::remotely(&args, &global, &sources)).await
+        }
+        Command::Events(events::Command::Tail(args)) if args.is_remote() => {
+            Box::pin(listen::tail_remotely(&args, &global, &sources)).await
+        }
         Command::Run(args) => {
             let context =
                 load(&global, sources, &args.flags(global.flags()), logging::Default::Info)?;
@@ -110,6 +117,7 @@ async fn at_database(context: &Context, database: &Database, command: Command) -
         Command::Tenants(command) => tenants::run(context, database, command).await,
         Command::Switch(command) => switch::run(context, database, command).await,
         Command::Keys(command) => keys::run(context, database, command).await,
+        Command::Listen(args) => listen::run(context, database, &args).await,
         Command::Prune(args) => prune::run(context, database, &args).await,
         Command::Recover(args) => recover::run(context, database, &args).await,
         Command::Jobs(command) => jobs::run(context, database, command).await,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use postrider_core::address::TenantRules;
 use postrider_core::auth::{Auth, TlsIdentity};
 use postrider_core::batch::{BatchPolicy, Encoding};
@@ -29,7 +30,8 @@ use super::Egress;
 use super::body::parse;
 use super::problem::Problem;
 use super::shapes::{
-    AnyObject, AnyValue, EventTypePattern, FormatWord, OrderingWord, SecretKindWord, TenantText,
+    AnyObject, AnyValue, EndpointKindWord, EventTypePattern, FormatWord, OrderingWord,
+    SecretKindWord, TenantText,
 };
 
 /// Absent: it stays. Null: it goes. Else it becomes this.
@@ -42,6 +44,11 @@ pub(super) struct EndpointBody {
     /// An admin's to say; a tenant's key adds for its tenant.
     #[schemars(with = "Option<TenantText>")]
     pub(super) tenant_id: Option<String>,
+    /// webhook, if nothing is said; pull: its events are read, and it has no url.
+    #[schemars(with = "Option<EndpointKindWord>")]
+    pub(super) kind: Option<String>,
+    /// What it would have wanted before it was there is sent to it too, in the background.
+    pub(super) backfill: Option<BackfillBody>,
     /// https, without user and password.
     #[schemars(length(min = 1, max = 2048))]
     pub(super) url: Option<String>,
@@ -101,6 +108,17 @@ pub(super) struct EndpointBody {
     #[schemars(with = "Option<SecretBody>")]
     #[serde(deserialize_with = "object")]
     pub(super) secret: Option<SecretBody>,
+}
+
+/// Events of which time are sent to a new endpoint besides those to come.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NewBackfill")]
+pub(super) struct BackfillBody {
+    pub(super) since: Timestamp,
+    /// Deliveries a second.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(super) rate: Option<u16>,
 }
 
 /// A signing secret: one of the caller's, or a new one of a kind.
@@ -186,7 +204,8 @@ impl JsonSchema for NewEndpointBody {
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = EndpointBody::json_schema(generator);
-        schema.insert("required".to_owned(), json!(["url"]));
+        let pull = json!({ "required": ["kind"], "properties": { "kind": { "const": "pull" } } });
+        schema.insert("anyOf".to_owned(), json!([{ "required": ["url"] }, pull]));
         if let Some(url) = schema.pointer_mut("/properties/url") {
             url["type"] = "string".into();
         }
@@ -210,7 +229,7 @@ impl JsonSchema for EndpointChanges {
 }
 
 /// What is given when an endpoint is added and changed by other ways.
-const CREATED_WITH: [&str; 3] = ["tenant_id", "secret", "enabled"];
+const CREATED_WITH: [&str; 5] = ["tenant_id", "kind", "backfill", "secret", "enabled"];
 
 /// A structure inside another: never read from a list of values.
 pub(super) fn object<'de, T: DeserializeOwned, D: Deserializer<'de>>(

@@ -21,7 +21,7 @@ use super::endpoint_changes::{self as changes, with_tag};
 use super::operation::{Operation, tenant_param};
 use super::params::Params;
 use super::problem::Problem;
-use super::shapes::{AnyObject, AnyValue, EndpointIdText, Page};
+use super::shapes::{AnyObject, AnyValue, EndpointIdText, EndpointKindWord, Page};
 
 pub(super) fn operations() -> Vec<Operation> {
     let of = |method, path| (method, path);
@@ -107,9 +107,11 @@ pub(super) struct EndpointDocument {
     #[schemars(with = "EndpointIdText")]
     id: EndpointId,
     tenant_id: String,
-    #[schemars(with = "String")]
-    kind: &'static str,
-    url: String,
+    /// pull: its events are read at /endpoints/{endpoint_id}/events.
+    #[schemars(with = "EndpointKindWord")]
+    kind: String,
+    /// Null of an endpoint that is read.
+    url: Option<String>,
     description: String,
     event_types: Vec<String>,
     #[schemars(with = "Option<AnyObject>")]
@@ -311,11 +313,12 @@ pub(super) fn document(endpoint: Endpoint) -> EndpointDocument {
         max_bytes: batch.max_bytes().into(),
         encoding: batch.encoding().as_str(),
     });
+    let sent_to = !endpoint.is_pull();
     EndpointDocument {
         id: endpoint.id,
         tenant_id: endpoint.tenant,
-        kind: "webhook",
-        url: endpoint.url,
+        url: sent_to.then_some(endpoint.url),
+        kind: endpoint.kind,
         description: endpoint.description,
         event_types: endpoint.event_types,
         filter: endpoint.filter,

@@ -9,6 +9,7 @@ mod events;
 mod idempotency;
 mod keys;
 mod openapi;
+mod positions;
 mod repair;
 mod steering;
 mod webhooks;
@@ -44,8 +45,9 @@ struct Stage {
     admin: String,
     a: String,
     b: String,
+    stop: Stop,
     _tasks: Tasks,
-    _test: TestDb,
+    test: TestDb,
 }
 
 struct Answer {
@@ -78,7 +80,8 @@ impl Stage {
         let egress = Egress { allow_http: false, addresses: AddressPolicy::default() };
         let per_second = per_second.try_into().expect("not zero");
         let api = Api::new(db.clone(), keys, egress, open, per_second);
-        tasks.spawn("api", api.serve(listener, Stop::new()));
+        let stop = Stop::new();
+        tasks.spawn("api", api.serve(listener, stop.clone()));
         let key = async |number: u8, tenant: Option<&str>| {
             let key = ApiKey::generate(&[number; 32]);
             let new = NewApiKey { tenant, name: "test", scopes: &Scope::ALL, expires_in: None };
@@ -91,7 +94,7 @@ impl Stage {
             .batch_execute("INSERT INTO postrider.webhook_endpoints (id, tenant_id, url, event_types) SELECT gen_random_uuid(), t, 'https://example.com/' || t, '{email.*}' FROM unnest('{a,b}'::text[]) t")
             .await
             .expect("inserted");
-        Self { address, db, client, admin, a, b, _tasks: tasks, _test: test }
+        Self { address, db, client, admin, a, b, stop, _tasks: tasks, test }
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
@@ -119,6 +122,11 @@ impl Stage {
         let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
         let body = serde_json::from_str(body).unwrap_or(Value::Null);
         Answer { status, head: head.to_lowercase(), body }
+    }
+
+    /// Another session, for a publisher that takes its time.
+    async fn another(&self) -> Client {
+        self.test.client().await
     }
 
     async fn with_key(&self, key: &str, method: &str, path: &str, body: &str) -> Answer {

@@ -4,12 +4,13 @@
 mod add;
 mod change;
 mod fields;
+mod pull;
 mod request;
 mod secrets;
 mod show;
 mod test;
 
-pub(crate) use fields::check_tenant;
+pub(crate) use fields::{check_sent_to, check_tenant};
 
 use super::Ended;
 use crate::config::Flags;

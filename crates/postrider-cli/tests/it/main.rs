@@ -11,6 +11,7 @@ mod egress;
 mod endpoints;
 mod events;
 mod layers;
+mod listen;
 mod looking;
 mod migrate;
 mod pooler;

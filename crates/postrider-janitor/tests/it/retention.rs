@@ -39,6 +39,9 @@ async fn bodies_go_after_thirty_days_and_not_before() {
     let late = let_go(&stage, stage.in_days(31).await, false).await;
     assert_eq!((late.events, late.dropped.len(), late.kept.len()), (5, 1, 0), "{late:?}");
     assert_eq!(stage.number(BODIES).await, 0);
+    // Who reads events from a cursor is told that something is gone.
+    let removed = "SELECT h.removed_to - max(l.seq) FROM postrider.webhook_horizon h, postrider.webhook_event_ids l GROUP BY h.removed_to";
+    assert_eq!(stage.number(removed).await, 0);
     let registered = "SELECT count(*) FROM postrider.partitions p WHERE to_regclass('postrider.' || p.name) IS NULL";
     assert_eq!(stage.number(registered).await, 0);
 }

@@ -21,13 +21,15 @@ use crate::statement::{
 };
 use crate::{Db, StoreError};
 
+mod added;
 mod change;
 mod trial;
 
+pub use added::{Backfill, NewPull, create_pull};
 pub use change::{
     BY_HAND, CHANGE_SETTLES, Change, ENDPOINT_DELETED, ENDPOINT_DISABLED, EndpointChange,
-    NewEndpoint, Order, RequestSettings, cancel_deliveries, create, delete, new_id, set_enabled,
-    set_paused, update,
+    NewEndpoint, Order, RequestSettings, cancel_deliveries, create, create_with_backfill, delete,
+    new_id, set_enabled, set_paused, update,
 };
 pub use trial::{TEST_EVENT, TestEvent, publish_test};
 
@@ -36,6 +38,9 @@ pub use trial::{TEST_EVENT, TestEvent, publish_test};
 pub struct Endpoint {
     pub id: EndpointId,
     pub tenant: String,
+    /// `webhook` or `pull`.
+    pub kind: String,
+    /// Of one that is read, `pull:`.
     pub url: String,
     pub description: String,
     pub event_types: Vec<String>,
@@ -170,7 +175,16 @@ pub async fn open_deliveries(db: &Db, id: EndpointId, cap: i64) -> Result<i64, S
     Ok(rows.first().map_or(0, |row| row.get(0)))
 }
 
+/// The kind of endpoints that are read instead of sent to.
+pub const PULL: &str = "pull";
+
 impl Endpoint {
+    /// Whether its events are read by who wants them, and no deliveries are made.
+    #[must_use]
+    pub fn is_pull(&self) -> bool {
+        self.kind == PULL
+    }
+
     /// Its request headers, values and all: for checks, never to be shown.
     ///
     /// # Errors
@@ -226,6 +240,7 @@ fn endpoint(row: &Row) -> Endpoint {
     Endpoint {
         id: EndpointId(row.get(0)),
         tenant: row.get(1),
+        kind: row.get("kind"),
         url: row.get(2),
         description: row.get(3),
         event_types: row.get(4),

@@ -51,6 +51,8 @@ pub enum Reason {
     ChangedSince,
     /// The event is about the endpoint itself.
     OwnTrouble,
+    /// It matches, and nothing is sent: its events are read.
+    Read,
 }
 
 /// An event and what it is to every endpoint of its tenant.
@@ -143,6 +145,9 @@ fn missing(
     }
     if is_operator_event(&event.event_type) && is_about(event, endpoint.id) {
         return (Reason::OwnTrouble, "nobody is told of its own troubles".to_owned());
+    }
+    if endpoint.is_pull() {
+        return (Reason::Read, "it matches; the endpoint's events are read, not sent".to_owned());
     }
     if !endpoint.enabled {
         let why = endpoint.disabled_reason.as_deref().unwrap_or("no reason is known");

@@ -3,6 +3,7 @@
 
 mod catalog;
 mod connecting;
+mod horizon;
 mod migrating;
 mod operator;
 mod plans;

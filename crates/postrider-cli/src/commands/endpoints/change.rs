@@ -44,6 +44,9 @@ pub(crate) struct Update {
 
 pub(crate) async fn update(context: &Context, database: &Database, args: &Update) -> Ended {
     let endpoint = lookup::endpoint(&database.db, &args.id).await?;
+    if args.url.is_some() {
+        fields::check_sent_to(&endpoint)?;
+    }
     let egress = egress::for_tenant(&database.db, &context.config.egress, &endpoint.tenant).await?;
     let change = changes(args, &endpoint, &egress)?;
     if let Some(profiles) = &change.settings.signing {

@@ -149,7 +149,7 @@ pub(crate) fn document(endpoint: &Endpoint, keys: Option<&KeyRing>) -> Value {
     json!({
         "id": endpoint.id,
         "tenant": endpoint.tenant,
-        "url": endpoint.url,
+        "kind": endpoint.kind, "url": (!endpoint.is_pull()).then_some(&endpoint.url),
         "description": endpoint.description,
         "event_types": endpoint.event_types,
         "filter": endpoint.filter,

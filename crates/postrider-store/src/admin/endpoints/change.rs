@@ -15,6 +15,7 @@ use postrider_core::signing::{Profile, SigningSecret};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::added::Backfill;
 use super::bound;
 use crate::admin::secrets;
 use crate::control::ENDPOINTS_CHANNEL;
@@ -136,6 +137,19 @@ pub async fn create(
     keys: &KeyRing,
     new: &NewEndpoint<'_>,
 ) -> Result<Timestamp, StoreError> {
+    create_with_backfill(db, keys, new, None).await
+}
+
+/// The same, and what it would have wanted before is sent to it, in the background: the job is there if and only if the endpoint is.
+///
+/// # Errors
+/// As for [`create`].
+pub async fn create_with_backfill(
+    db: &Db,
+    keys: &KeyRing,
+    new: &NewEndpoint<'_>,
+    backfill: Option<&Backfill>,
+) -> Result<Timestamp, StoreError> {
     let headers = (!new.headers.is_empty()).then(|| seal_headers(keys, new.id, new.headers));
     let reason = (!new.enabled).then_some(BY_HAND);
     let mut session = db.session().await?;
@@ -171,6 +185,9 @@ pub async fn create(
     set_order(&session, new.id, new.order).await?;
     if new.batch.is_some() {
         set_batch(&session, new.id, new.batch).await?;
+    }
+    if let Some(backfill) = backfill {
+        backfill.queue(&session, new.tenant, new.id).await?;
     }
     session.commit().await?;
     let row = rows
