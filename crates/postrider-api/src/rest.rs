@@ -16,6 +16,8 @@ mod event_type_body;
 mod event_types;
 mod events;
 mod explain;
+mod feed;
+mod filters;
 mod idempotency;
 mod jobs;
 mod openapi;
@@ -23,10 +25,13 @@ mod operation;
 mod params;
 mod problem;
 mod publish;
+mod pull;
 mod rate;
 mod redeliver;
 mod request;
 mod shapes;
+mod stream;
+mod tenants;
 mod webhooks;
 
 use std::net::SocketAddr;
@@ -46,8 +51,11 @@ use postrider_core::seal::KeyRing;
 use postrider_event::schema::SchemaCache;
 use postrider_runtime::Stop;
 use postrider_store::Db;
+use postrider_store::horizon::Horizon;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
+pub use self::endpoint_body::{Read as Given, Refused, read_endpoint};
 use self::operation::Operation;
 use self::problem::Problem;
 use self::rate::Rate;
@@ -68,6 +76,10 @@ struct Inner {
     keys: Arc<KeyRing>,
     egress: Egress,
     open: bool,
+    /// Up to which event everything is decided.
+    horizon: Horizon,
+    /// The places of streams.
+    streams: Arc<Semaphore>,
     rate: Rate,
     /// Of event types whose payloads are checked.
     schemas: SchemaCache,
@@ -83,23 +95,19 @@ pub struct Egress {
 
 impl Api {
     /// An API on this database, with the keys that seal secrets. `open`: who asks from this machine itself needs no API key, for trying
-    /// things out.
+    /// things out. Each caller may ask `per_second` times a second.
     #[must_use]
-    pub fn new(db: Db, keys: Arc<KeyRing>, egress: Egress, open: bool) -> Self {
-        Self::limited(db, keys, egress, open, rate::USUAL)
-    }
-
-    /// The same with so many requests a second for each caller.
-    #[must_use]
-    pub fn limited(
+    pub fn new(
         db: Db,
         keys: Arc<KeyRing>,
         egress: Egress,
         open: bool,
         per_second: NonZeroU32,
     ) -> Self {
-        let (rate, schemas) = (Rate::new(per_second), SchemaCache::default());
-        Self(Arc::new(Inner { db, keys, egress, open, rate, schemas }))
+        let (horizon, rate) = (Horizon::new(db.clone()), Rate::new(per_second));
+        let streams = Arc::new(Semaphore::new(stream::MOST_STREAMS));
+        let schemas = SchemaCache::default();
+        Self(Arc::new(Inner { db, keys, egress, open, horizon, streams, rate, schemas }))
     }
 
     fn keys(&self) -> &KeyRing {
@@ -112,6 +120,14 @@ impl Api {
 
     fn db(&self) -> &Db {
         &self.0.db
+    }
+
+    fn horizon(&self) -> &Horizon {
+        &self.0.horizon
+    }
+
+    fn streams(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.streams)
     }
 
     fn rate(&self) -> &Rate {
@@ -131,12 +147,13 @@ impl Api {
     /// # Errors
     /// When the listener itself fails.
     pub async fn serve(self, listener: TcpListener, stop: Stop) -> std::io::Result<()> {
-        let router = router(self);
+        let (router, stopping) = (router(self), Stopping(stop.clone()));
         let service = move |address: SocketAddr| {
-            let router = router.clone();
+            let (router, stopping) = (router.clone(), stopping.clone());
             move |request: http::Request<hyper::body::Incoming>| {
                 let mut request = request.map(axum::body::Body::new);
                 request.extensions_mut().insert(Peer(address));
+                request.extensions_mut().insert(stopping.clone());
                 let router = router.clone();
                 async move { tower::ServiceExt::oneshot(router, request).await }
             }
@@ -149,17 +166,24 @@ impl Api {
 #[derive(Debug, Clone, Copy)]
 struct Peer(SocketAddr);
 
+/// Says when the listener stops: what waits or streams ends then.
+#[derive(Debug, Clone)]
+struct Stopping(Stop);
+
 /// Everything that can be asked.
 fn operations() -> Vec<Operation> {
     let all = [
         events::operations(),
         publish::operations(),
         endpoints::operations(),
+        pull::operations(),
         deliveries::operations(),
         jobs::operations(),
         event_types::operations(),
         api_keys::operations(),
         audit::operations(),
+        tenants::operations(),
+        filters::operations(),
         webhooks::operations(),
     ];
     all.into_iter().flatten().collect()
@@ -168,7 +192,10 @@ fn operations() -> Vec<Operation> {
 fn router(api: Api) -> Router {
     let document = openapi::document(&operations());
     let document = move || async move { Json(document) };
-    let routes = operation::router(operations()).method_not_allowed_fallback(no_method);
+    let routes = operation::router(operations())
+        // No operation: it has no answer that ends.
+        .route("/events/stream", get(stream::open))
+        .method_not_allowed_fallback(no_method);
     let asked = Router::new()
         .nest("/api/v1", routes)
         .fallback(no_route)

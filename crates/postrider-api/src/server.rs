@@ -106,6 +106,8 @@ where
         match accepted {
             Ok((stream, address)) => {
                 pacer.reset();
+                // What is said now is sent now: an event of a stream waits for no acknowledgement.
+                let _ = stream.set_nodelay(true);
                 let (service, stop) = (service_for(address), stop.clone());
                 connections.spawn(async move {
                     connection(stream, times, service, stop).await;

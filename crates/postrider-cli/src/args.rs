@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    api_keys, audit, completions, config, deliveries, demo, egress, endpoints, events, explain,
-    failed, jobs, keys, migrate, prune, recover, run, sign, sink, switch, tenants, trigger, types,
-    verify,
+    api_keys, apply, audit, completions, config, deliveries, demo, egress, endpoints, events,
+    explain, failed, filters, jobs, keys, listen, man, migrate, prune, recover, run, sign, sink,
+    switch, tenants, trigger, types, verify,
 };
 use crate::config::Flags;
 use crate::exit;
@@ -86,13 +86,18 @@ pub(crate) enum Command {
     Jobs(jobs::Command),
     /// Why an event went to an endpoint of its tenant, or did not
     Explain(explain::Args),
+    /// What a filter says of events
+    #[command(subcommand)]
+    Filters(filters::Command),
+    /// Make tenants and endpoints what a file says they are
+    Apply(apply::Args),
     /// Events that could not be fanned out, and best-effort publishes that failed
     #[command(subcommand)]
     Failed(failed::Command),
     /// Where requests of single tenants may go, and what becomes of a URL
     #[command(subcommand)]
     Egress(egress::Command),
-    /// What single tenants may do at once
+    /// What is set of single tenants, above all what they may do at once
     #[command(subcommand)]
     Tenants(tenants::Command),
     /// The catalog of event types: what they are, and what their payloads look like
@@ -119,6 +124,8 @@ pub(crate) enum Command {
     Config(config::Command),
     /// Remove what is older than the configured retention
     Prune(prune::Args),
+    /// Hear events as they are committed, and post them to a receiver on this machine
+    Listen(listen::Args),
     /// Receive webhooks on this machine, verify them, and fail on purpose
     Sink(sink::Args),
     /// Sign a body as postrider does
@@ -131,6 +138,8 @@ pub(crate) enum Command {
     Version,
     /// Print a completion script for a shell
     Completions(completions::Args),
+    /// Print the manual page, or write one for each command
+    Man(man::Args),
 }
 
 impl Global {
@@ -195,9 +204,21 @@ mod tests {
             "keys list",
             "keys rotate --dry-run --json",
             "endpoints disable whk_0",
+            "endpoints pause whk_0 --reason maintenance",
+            "endpoints resume whk_0",
+            "tenants list",
+            "tenants show acme",
+            "tenants set acme --max-in-flight 5 --capture-engagement-events true",
+            "audit export --tenant acme --since 1d",
             "events publish email.sent --key m1 --key x --data {}",
             "events list --since 2h --type email.*",
             "events show evt_0",
+            "events tail --types email.* --jsonl",
+            "events wait evt_0 --for fanned-out --timeout 5s",
+            "listen --forward-to localhost:3000/hook --types a,b.* --print headers,body --fail-first 2",
+            "listen --server http://127.0.0.1:8080 --api-key-file - --jsonl --expect 3",
+            "endpoints add --pull --types email.*",
+            "endpoints add https://example.com/h --backfill-since 7d --backfill-rate 100",
             "deliveries list --status exhausted",
             "deliveries show whd_0",
             "deliveries retry whd_0",
@@ -248,6 +269,10 @@ mod tests {
             "demo --once",
             "version",
             "completions bash",
+            "man --dir pages",
+            "apply -f postrider-endpoints.toml --prune --dry-run --json",
+            "filters test --types order.* --filter {} --last 200 --tenant acme",
+            "filters test --event {} --json",
         ] {
             let words = std::iter::once("postrider").chain(line.split(' '));
             if let Err(error) = Cli::try_parse_from(words) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use postrider_runtime::{Metrics, Pacer, Stop};
 use postrider_store::admin::jobs as admin;
 use postrider_store::jobs::{self, ClaimedJob, Step};
-use postrider_store::recover::{self, Owed};
+use postrider_store::recover::{self, Owed, Waiting};
 use postrider_store::{Db, StoreError};
 use tracing::{info, warn};
 
@@ -16,6 +16,11 @@ const EVERY: Duration = Duration::from_secs(5);
 /// How long a job is left to the worker that does it. A step takes a second, and what its statements take.
 const LEASE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
+/// How often a job looks again whether the event that it waits for has been fanned out, before it lets others go on.
+const PATIENCE: u32 = 20;
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How long it is left alone then.
+const PUT_OFF: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(db: &Db, options: &Options, stop: &Stop, metrics: &Metrics) {
     let mut pacer = Pacer::new(EVERY, Duration::from_secs(60));
@@ -61,16 +66,26 @@ pub async fn pass(db: &Db, owner: i64, stop: &Stop) -> Result<bool, StoreError> 
         }
     };
     info!(job.id = %job.id, endpoint.id = %job.endpoint, from = job.looked_to, "recovering {}", job.endpoint);
-    let mut after = job.looked_to;
+    let (mut after, mut waited) = (job.looked_to, 0);
     loop {
-        let piece = recover::look(db, &recovery, &wants, after).await?;
+        let piece = recover::look(db, &recovery, &wants, after, Waiting::Ends).await?;
         let to = (piece.looked_to, piece.looked_at);
         match write(db, owner, &job, &piece.owed, to, piece.last, stop).await? {
             Step::GoesOn if stop.soft_requested() => {
                 jobs::release(db, owner, job.id).await?;
                 return Ok(false);
             }
-            Step::GoesOn => after = piece.looked_to,
+            Step::GoesOn => {
+                waited = if piece.waits && piece.looked_to == after { waited + 1 } else { 0 };
+                after = piece.looked_to;
+                if waited > PATIENCE {
+                    jobs::put_off(db, owner, job.id, PUT_OFF).await?;
+                    return Ok(true);
+                }
+                if piece.waits {
+                    stop.soft_within(LOOK_AGAIN).await;
+                }
+            }
             Step::Over => {
                 info!(job.id = %job.id, "{} is over", job.id);
                 return Ok(true);

@@ -1,8 +1,10 @@
 //! The lines of `cargo prove control-plane`: what issue 4 must show, the API and what people steer with.
 
+mod backfill;
 mod bad_inputs;
 mod idempotency;
 mod isolation;
+mod listen;
 mod schema;
 mod schemathesis;
 mod stage;
@@ -24,9 +26,12 @@ pub(crate) const LINES: &[Proof] = &[
         prove: Some(|ground, lines| Box::pin(bad_inputs::prove(ground, lines))),
     },
     Proof { name: "schema", prove: Some(|ground, lines| Box::pin(schema::prove(ground, lines))) },
-    Proof { name: "listen", prove: None },
+    Proof { name: "listen", prove: Some(|ground, lines| Box::pin(listen::prove(ground, lines))) },
     Proof { name: "event-queries", prove: None },
-    Proof { name: "backfill", prove: None },
+    Proof {
+        name: "backfill",
+        prove: Some(|ground, lines| Box::pin(backfill::prove(ground, lines))),
+    },
     Proof {
         name: "schemathesis",
         prove: Some(|ground, lines| Box::pin(schemathesis::prove(ground, lines))),

@@ -12,6 +12,7 @@ pub mod event_types;
 pub mod events;
 pub mod explain;
 pub mod failures;
+pub mod filters;
 pub mod idempotency;
 pub mod jobs;
 pub mod repair;

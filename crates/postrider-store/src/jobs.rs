@@ -11,7 +11,8 @@ use crate::control::ENDPOINTS_CHANNEL;
 use crate::deliveries::whole_seconds;
 use crate::recover::{self, Owed};
 use crate::statement::{
-    ADMIN_ENDPOINTS_FIND, CONTROL_NOTIFY, JOBS_ADVANCE, JOBS_CLAIM, JOBS_FAIL, JOBS_RELEASE,
+    ADMIN_ENDPOINTS_FIND, CONTROL_NOTIFY, JOBS_ADVANCE, JOBS_CLAIM, JOBS_FAIL, JOBS_PUT_OFF,
+    JOBS_RELEASE,
 };
 use crate::{Db, StoreError};
 
@@ -125,4 +126,13 @@ pub async fn fail(db: &Db, owner: i64, job: JobId, why: &str) -> Result<(), Stor
 /// When the database cannot be asked.
 pub async fn release(db: &Db, owner: i64, job: JobId) -> Result<(), StoreError> {
     db.session().await?.command(&JOBS_RELEASE, &[&job.0, &owner]).await.map(drop)
+}
+
+/// Leaves a job alone for so long, since it waits for something that is not its own: others are done meanwhile.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn put_off(db: &Db, owner: i64, job: JobId, wait: Duration) -> Result<(), StoreError> {
+    let mut session = db.session().await?;
+    session.command(&JOBS_PUT_OFF, &[&job.0, &owner, &whole_seconds(wait)]).await.map(drop)
 }

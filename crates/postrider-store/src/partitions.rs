@@ -7,8 +7,8 @@ use tokio_postgres::Row;
 use crate::maintenance::Maintenance;
 use crate::retention::Owed;
 use crate::statement::{
-    PARTITIONS_ATTACH, PARTITIONS_DETACH, PARTITIONS_DROP, PARTITIONS_EMPTY, PARTITIONS_FILL,
-    PARTITIONS_LIST, PARTITIONS_REGISTER, PARTITIONS_REPLACE, PARTITIONS_ROWS,
+    HORIZON_REMOVED, PARTITIONS_ATTACH, PARTITIONS_DETACH, PARTITIONS_DROP, PARTITIONS_EMPTY,
+    PARTITIONS_FILL, PARTITIONS_LIST, PARTITIONS_REGISTER, PARTITIONS_REPLACE, PARTITIONS_ROWS,
     PARTITIONS_UNREGISTER,
 };
 use crate::{Statement, StoreError};
@@ -141,6 +141,17 @@ pub async fn detach(
     partition: &Partition,
 ) -> Result<(), StoreError> {
     maintenance.command(&PARTITIONS_DETACH, &[&partition.name]).await.map(drop)
+}
+
+/// Notes that the bodies of a partition go, for who reads events by their position; before they cannot be seen any more.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn note_removed(
+    maintenance: &mut Maintenance,
+    partition: &Partition,
+) -> Result<(), StoreError> {
+    maintenance.query(&HORIZON_REMOVED, &[&partition.name]).await.map(drop)
 }
 
 /// Attaches a detached partition again.

@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::deliveries::milliseconds;
-use crate::statement::{RECOVER_DELIVERIES, RECOVER_EVENTS, RECOVER_OWE};
+use crate::statement::{RECOVER_DELIVERIES, RECOVER_EVENTS, RECOVER_OWE, RECOVER_TAKE_BACK};
 use crate::{Db, Session, StoreError};
 
 /// Events that one piece looks at, whoever they are of.
@@ -42,12 +42,14 @@ pub struct Recovery {
 }
 
 /// An event that is to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owed {
     pub delivery: DeliveryId,
     pub seq: i64,
     pub created_at: Timestamp,
     pub replay: u16,
+    /// The event's own.
+    pub ordering_key: Option<String>,
 }
 
 /// What a piece of the walk found.
@@ -59,6 +61,8 @@ pub struct Piece {
     pub looked_at: Option<Timestamp>,
     /// There are no more events in that time.
     pub last: bool,
+    /// The next event is wanted and still to be fanned out: by what the endpoint was before, perhaps. The walk goes on when it is.
+    pub waits: bool,
 }
 
 /// What decides whether an event that was never sent there was missed.
@@ -75,9 +79,21 @@ struct Looked {
     seq: i64,
     created_at: Timestamp,
     id: String,
+    ordering_key: Option<String>,
+    /// It is still to be fanned out.
+    pending: bool,
     /// It matches what is asked for here; and besides what the endpoint asks for.
     named: bool,
     wanted: bool,
+}
+
+/// What becomes of events that are wanted and still to be fanned out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// The piece ends before the first of them.
+    Ends,
+    /// They are left out: for a count.
+    LeftOut,
 }
 
 /// Looks at the next piece after an event.
@@ -89,6 +105,7 @@ pub async fn look(
     recovery: &Recovery,
     wants: &Wants,
     after: i64,
+    waiting: Waiting,
 ) -> Result<Piece, StoreError> {
     let needs_data = recovery.missed && wants.subscription.needs_data();
     let (since, until) = (recovery.since, recovery.until);
@@ -106,13 +123,30 @@ pub async fn look(
                 piece.looked_at = row.get(1);
                 piece.last = looked < size;
             }
-            // What waits to be fanned out is sent by that.
-            None if row.get::<_, Option<bool>>("waiting") == Some(true) => {}
+            // What could not be fanned out is left to whoever puts that right.
+            None if row.get::<_, Option<bool>>("failed") == Some(true) => {}
             None => events.extend(event(row, recovery, wants)),
         }
     }
+    events.sort_unstable_by_key(|event| event.seq);
+    if recovery.missed && waiting == Waiting::Ends {
+        end_before_what_waits(&mut piece, &mut events, after);
+    }
+    events.retain(|event| !event.pending);
     piece.owed = owed(&mut session, recovery, &events).await?;
     Ok(piece)
+}
+
+/// What waits for fan-out will be sent by that, unless it was claimed before the endpoint was what it is now: nobody can tell before it is
+/// over. So the piece ends before the first of them that is wanted.
+fn end_before_what_waits(piece: &mut Piece, events: &mut Vec<Looked>, after: i64) {
+    let waits = events.iter().position(|event| event.pending && event.wanted);
+    if let Some(place) = waits {
+        events.truncate(place);
+        piece.looked_to = events.last().map_or(after, |event| event.seq);
+        piece.looked_at = events.last().map(|event| event.created_at);
+        (piece.last, piece.waits) = (false, true);
+    }
 }
 
 fn event(row: &Row, recovery: &Recovery, wants: &Wants) -> Option<Looked> {
@@ -133,6 +167,8 @@ fn event(row: &Row, recovery: &Recovery, wants: &Wants) -> Option<Looked> {
         seq: row.get(0),
         created_at: row.get(1),
         id: row.get(2),
+        ordering_key: row.get("ordering_key"),
+        pending: row.get::<_, Option<bool>>("pending") == Some(true),
         named,
         // Of an operator event only its own fan-out knows whom it is about.
         wanted: named && !is_operator_event(event_type) && wants.subscription.matches(&view),
@@ -169,8 +205,13 @@ async fn owed(
                         None => replay == 0 && recovery.missed && event.wanted,
                     };
                     if due {
-                        let (seq, created_at) = (event.seq, event.created_at);
-                        owed.push(Owed { delivery: DeliveryId(*id), seq, created_at, replay });
+                        owed.push(Owed {
+                            delivery: DeliveryId(*id),
+                            seq: event.seq,
+                            created_at: event.created_at,
+                            replay,
+                            ordering_key: event.ordering_key.clone(),
+                        });
                     }
                 }
             }
@@ -181,7 +222,8 @@ async fn owed(
     Ok(owed)
 }
 
-/// Owes what was found, in the open transaction; how many deliveries that made.
+/// Owes what was found, in the open transaction; how many deliveries that made. What somebody else has sent since it was looked at is not
+/// owed: open, it is met by the insert, which waits for who closes it; closed, it is taken back with a newer snapshot (protocol P9).
 pub(crate) async fn owe(
     session: &Session,
     endpoint: EndpointId,
@@ -192,5 +234,11 @@ pub(crate) async fn owe(
     let times: Vec<Timestamp> = owed.iter().map(|owed| owed.created_at).collect();
     let replays: Vec<i16> =
         owed.iter().map(|owed| i16::try_from(owed.replay).unwrap_or(i16::MAX)).collect();
-    session.execute(&RECOVER_OWE, &[&ids, &seqs, &times, &replays, &endpoint.0]).await
+    let keys: Vec<Option<&str>> = owed.iter().map(|owed| owed.ordering_key.as_deref()).collect();
+    let rows =
+        session.run(&RECOVER_OWE, &[&ids, &seqs, &times, &replays, &endpoint.0, &keys]).await?;
+    let made: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
+    let (Some(low), Some(high)) = (made.iter().min(), made.iter().max()) else { return Ok(0) };
+    let taken_back = session.execute(&RECOVER_TAKE_BACK, &[&made, low, high]).await?;
+    Ok(u64::try_from(made.len()).unwrap_or(u64::MAX).saturating_sub(taken_back))
 }

@@ -51,6 +51,8 @@ async fn start_private() -> String {
         durable: false,
         keep_running: true,
         database: "postgres".to_owned(),
+        // Some publishers are prepared. A server that runs already keeps what it was started with: `test-pg stop` ends it.
+        settings: vec![("max_prepared_transactions".to_owned(), "16".to_owned())],
         ..Options::new(test_server_dir())
     };
     match postrider_embedded_pg::start(options).await {

@@ -31,8 +31,16 @@ impl List {
         &self,
         cursor: Option<&str>,
     ) -> Result<Option<T>, Problem> {
-        let Some(cursor) = cursor else { return Ok(None) };
-        let refused = |detail| Problem::field("?cursor", "cursor", detail);
+        cursor.map(|cursor| self.key_of("?cursor", cursor)).transpose()
+    }
+
+    /// The same of a parameter with another name.
+    pub(super) fn key_of<T: std::str::FromStr>(
+        &self,
+        param: &str,
+        cursor: &str,
+    ) -> Result<T, Problem> {
+        let refused = |detail| Problem::field(param, "cursor", detail);
         let syntax = || refused("is none of ours");
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| syntax())?;
         let (digest, key) = bytes.split_at_checked(BOUND).ok_or_else(syntax)?;
@@ -40,7 +48,12 @@ impl List {
             return Err(refused("belongs to a list with other filters"));
         }
         let key = std::str::from_utf8(key).ok().and_then(|key| key.parse().ok());
-        key.map(Some).ok_or_else(syntax)
+        key.ok_or_else(syntax)
+    }
+
+    /// The cursor that stands for a key.
+    pub(super) fn cursor(&self, key: impl ToString) -> String {
+        URL_SAFE_NO_PAD.encode([&self.digest, key.to_string().as_bytes()].concat())
     }
 
     /// A page: what is on it, and where the next one begins if this one is full.
@@ -51,9 +64,7 @@ impl List {
         limit: i64,
     ) -> Page<V> {
         let full = i64::try_from(data.len()).is_ok_and(|count| count >= limit);
-        let next = last
-            .filter(|_| full)
-            .map(|key| URL_SAFE_NO_PAD.encode([&self.digest, key.to_string().as_bytes()].concat()));
+        let next = last.filter(|_| full).map(|key| self.cursor(key));
         Page { data, has_more: next.is_some(), next_cursor: next, cut: false }
     }
 }

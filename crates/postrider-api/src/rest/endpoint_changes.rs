@@ -8,25 +8,29 @@ use http::header::{ETAG, IF_MATCH, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use postrider_core::endpoint;
-use postrider_core::ids::{DeliveryId, EndpointId};
+use postrider_core::ids::{DeliveryId, EndpointId, JobId};
 use postrider_core::input::check_tenant;
 use postrider_core::signing::{Profile, SigningSecret};
 use postrider_event::EventId;
-use postrider_store::admin::endpoints::{self, Change, Endpoint, NewEndpoint, TestEvent};
+use postrider_store::StoreError;
+use postrider_store::admin::endpoints::{
+    self, Backfill, Change, Endpoint, EndpointChange, NewEndpoint, TestEvent,
+};
 use postrider_store::admin::secrets::{self, Overlap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Api;
 use super::body::{Body, parse};
 use super::caller::Caller;
 use super::endpoint_body::{EndpointBody, SecretBody, given, object};
 use super::endpoints::{EndpointDocument, document, find, of_path};
+use super::jobs::{MOST_RATE, USUAL_RATE};
 use super::params::Params;
 use super::problem::Problem;
-use super::shapes::{DeliveryIdText, EndpointIdText, EventIdText};
+use super::shapes::{DeliveryIdText, EndpointIdText, EventIdText, JobIdText};
+use super::{Api, pull};
 
 /// `program_limit_exceeded`: the tenant has as many endpoints as it may have.
 const LIMIT: &str = "54000";
@@ -42,6 +46,10 @@ pub(super) struct Created {
     endpoint: EndpointDocument,
     /// The signing secret, shown this once; null if the caller brought it, or nobody needs it.
     secret: Option<String>,
+    /// The job that sends it what it would have wanted before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<JobIdText>")]
+    backfill_job_id: Option<JobId>,
 }
 
 /// A secret that was added just now.
@@ -78,9 +86,9 @@ pub(super) async fn create(
     Body(body): Body,
 ) -> Result<Response, Problem> {
     params.end()?;
-    let (endpoint, secret) = add(&api, &caller, &parse(&body)?).await?;
+    let Added { endpoint, secret, backfill } = add(&api, &caller, &parse(&body)?).await?;
     let location = HeaderValue::from_str(&format!("/api/v1/endpoints/{}", endpoint.id));
-    let answer = Created { endpoint: document(endpoint), secret };
+    let answer = Created { endpoint: document(endpoint), secret, backfill_job_id: backfill };
     let mut response = (StatusCode::CREATED, Json(answer)).into_response();
     if let Ok(location) = location {
         response.headers_mut().insert(LOCATION, location);
@@ -88,18 +96,31 @@ pub(super) async fn create(
     Ok(response)
 }
 
-/// Adds an endpoint; its secret, if it is to be shown.
-pub(super) async fn add(
-    api: &Api,
-    caller: &Caller,
-    body: &EndpointBody,
-) -> Result<(Endpoint, Option<String>), Problem> {
+/// What was added.
+#[derive(Debug)]
+pub(super) struct Added {
+    pub(super) endpoint: Endpoint,
+    /// Its secret, if it is to be shown.
+    pub(super) secret: Option<String>,
+    /// The job that sends it what it missed.
+    backfill: Option<JobId>,
+}
+
+/// Adds an endpoint.
+pub(super) async fn add(api: &Api, caller: &Caller, body: &EndpointBody) -> Result<Added, Problem> {
     let tenant = caller.tenant_for(body.tenant_id.as_deref())?;
     check_tenant(tenant)?;
-    if body.url.is_none() {
+    let is_pull = kind(body)?;
+    if body.url.is_none() && !is_pull {
         return Err(Problem::field("/url", "required", "is required"));
     }
     let new = body.change(&caller.db, api.egress(), tenant, None).await?;
+    let enabled = body.enabled.unwrap_or(true);
+    if is_pull {
+        let id = pull::create(api, caller, tenant, new, enabled).await?;
+        return Ok(Added { endpoint: find(caller, id).await?, secret: None, backfill: None });
+    }
+    let backfill = backfill(body, enabled)?;
     let (secret, brought) = body.secret.as_ref().unwrap_or(&SecretBody::default()).secret()?;
     let headers = set(new.headers).unwrap_or_default();
     let profiles = new.settings.signing.as_deref().unwrap_or_default();
@@ -121,23 +142,63 @@ pub(super) async fn add(
         max_in_flight: set(new.max_in_flight),
         rate_limit: set(new.rate_limit),
         capture_responses: new.capture_responses.unwrap_or(false),
-        enabled: body.enabled.unwrap_or(true),
+        enabled,
         metadata: &new.metadata.unwrap_or_else(|| json!({})),
         secret: &secret,
         settings: new.settings,
         order: new.order,
         batch: set(new.batch),
     };
-    if let Err(failure) = endpoints::create(&caller.db, api.keys(), &stored).await {
-        return Err(match failure.sqlstate() {
-            Some(LIMIT) => {
-                let detail = format!("tenant {tenant} has as many endpoints as it may have");
-                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "quota", detail)
-            }
-            _ => failure.into(),
-        });
+    endpoints::create_with_backfill(&caller.db, api.keys(), &stored, backfill.as_ref())
+        .await
+        .map_err(|failure| not_added(failure, tenant))?;
+    Ok(Added {
+        endpoint: find(caller, id).await?,
+        secret: shown(&secret, brought),
+        backfill: backfill.map(|backfill| backfill.job),
+    })
+}
+
+/// Whether it is one that is read.
+fn kind(body: &EndpointBody) -> Result<bool, Problem> {
+    let is_pull = match body.kind.as_deref() {
+        None | Some("webhook") => false,
+        Some(endpoints::PULL) => true,
+        Some(_) => {
+            return Err(Problem::field("/kind", "endpoint.kind", "must be webhook or pull"));
+        }
+    };
+    for (field, there) in [("secret", body.secret.is_some()), ("backfill", body.backfill.is_some())]
+    {
+        if is_pull && there {
+            return Err(pull::only_read(field));
+        }
     }
-    Ok((find(caller, id).await?, shown(&secret, brought)))
+    Ok(is_pull)
+}
+
+fn backfill(body: &EndpointBody, enabled: bool) -> Result<Option<Backfill>, Problem> {
+    let Some(backfill) = &body.backfill else { return Ok(None) };
+    if !enabled {
+        let detail = "an endpoint that is added disabled gets nothing";
+        return Err(Problem::field("/backfill", "endpoint.disabled", detail));
+    }
+    let rate = backfill.rate.unwrap_or(USUAL_RATE);
+    if !(1..=MOST_RATE).contains(&rate) {
+        return Err(Problem::field("/backfill/rate", "rate.range", "must be 1 to 10000"));
+    }
+    let since = backfill.since.max(Timestamp::UNIX_EPOCH);
+    Ok(Some(Backfill { job: JobId(Uuid::now_v7()), since, rate }))
+}
+
+pub(super) fn not_added(failure: StoreError, tenant: &str) -> Problem {
+    match failure.sqlstate() {
+        Some(LIMIT) => {
+            let detail = format!("tenant {tenant} has as many endpoints as it may have");
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "quota", detail)
+        }
+        _ => failure.into(),
+    }
 }
 
 pub(super) async fn update(
@@ -166,6 +227,8 @@ pub(super) async fn change(
         ("tenant_id", body.tenant_id.is_some()),
         ("secret", body.secret.is_some()),
         ("enabled", body.enabled.is_some()),
+        ("kind", body.kind.is_some()),
+        ("backfill", body.backfill.is_some()),
     ] {
         if there {
             let detail = "cannot be changed here; there are /enable, /disable and /rotate-secret";
@@ -173,14 +236,14 @@ pub(super) async fn change(
         }
     }
     let mut change = body.change(&caller.db, api.egress(), &was.tenant, Some(&was)).await?;
+    if was.is_pull() {
+        pull::refuse_what_is_for_requests(&change)?;
+    }
     if let Some(profiles) = &change.settings.signing {
         let secrets = endpoints::secrets(&caller.db, was.id).await?;
         endpoint::check_signed(&endpoints::lasting_kinds(&secrets), profiles)?;
     }
-    if let Change::Set(headers) = &change.headers {
-        let stored = Profile::list_from_json(&was.signing)?;
-        Profile::check_apart(change.settings.signing.as_ref().unwrap_or(&stored), headers)?;
-    }
+    check_apart(api, &was, &change)?;
     if let Some(wanted) = headers.get(IF_MATCH).filter(|wanted| wanted.as_bytes() != b"*") {
         if wanted.as_bytes() != tag(&was).as_bytes() {
             return Err(changed());
@@ -197,6 +260,23 @@ pub(super) async fn change(
         return Err(if conditional { changed() } else { super::endpoints::missing() });
     }
     find(caller, was.id).await
+}
+
+/// No profile writes a header that the endpoint has of its own, whichever of the two changes. Headers that no key opens say nothing: they
+/// are not sent either.
+fn check_apart(api: &Api, was: &Endpoint, change: &EndpointChange) -> Result<(), Problem> {
+    let headers = match &change.headers {
+        Change::Set(headers) => headers.clone(),
+        Change::Clear => return Ok(()),
+        Change::Keep if change.settings.signing.is_none() => return Ok(()),
+        Change::Keep => match was.headers(api.keys()) {
+            Ok(headers) => headers,
+            Err(_) => return Ok(()),
+        },
+    };
+    let stored = Profile::list_from_json(&was.signing)?;
+    let profiles = change.settings.signing.as_ref().unwrap_or(&stored);
+    Ok(Profile::check_apart(profiles, &headers)?)
 }
 
 /// What a new secret is to be, and how long those before it stay.
@@ -248,6 +328,9 @@ pub(super) async fn rotate(
         None => Overlap::For(Duration::from_secs(USUAL_OVERLAP)),
     };
     let endpoint = find(caller, id).await?;
+    if endpoint.is_pull() {
+        return Err(not_sent_to());
+    }
     match secrets::rotate(&caller.db, api.keys(), endpoint.id, &secret, overlap).await? {
         secrets::Rotated::Added { id, created_at } => Ok(Rotated {
             id,
@@ -284,6 +367,15 @@ pub(super) async fn test(
 /// Sends an endpoint a test.
 pub(super) async fn try_out(caller: &Caller, id: EndpointId) -> Result<Tested, Problem> {
     let endpoint = find(caller, id).await?;
+    if endpoint.is_pull() {
+        return Err(not_sent_to());
+    }
+    if endpoint.enabled && endpoint.paused_at.is_some() {
+        return Err(Problem::conflict(
+            "endpoint.paused",
+            "the endpoint is paused; resume it first",
+        ));
+    }
     let event = EventId::random();
     let tried =
         endpoints::publish_test(&caller.publishing, &endpoint.tenant, endpoint.id, event.as_str())
@@ -312,6 +404,11 @@ fn set<T>(change: Change<T>) -> Option<T> {
 /// A secret that we made is shown this once; one that the caller brought is known to it, and nobody needs the private half of a key pair.
 fn shown(secret: &SigningSecret, brought: bool) -> Option<String> {
     (!brought && secret.is_symmetric()).then(|| secret.expose().as_str().to_owned())
+}
+
+/// For what an endpoint that is read cannot have.
+pub(super) fn not_sent_to() -> Problem {
+    Problem::conflict("endpoint.kind", "nothing is sent to an endpoint of the kind pull")
 }
 
 fn changed() -> Problem {

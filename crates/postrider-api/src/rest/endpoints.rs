@@ -5,12 +5,14 @@ use axum::response::{Json, Response};
 use http::Method;
 use jiff::Timestamp;
 use postrider_core::api_key::Scope;
+use postrider_core::endpoint::check_reason;
 use postrider_core::ids::EndpointId;
 use postrider_store::admin::endpoints::{self, Endpoint};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::body::{Body, parse};
 use super::caller::Caller;
 use super::cursor::List;
 use super::deliveries::{self, Delivery};
@@ -19,7 +21,7 @@ use super::endpoint_changes::{self as changes, with_tag};
 use super::operation::{Operation, tenant_param};
 use super::params::Params;
 use super::problem::Problem;
-use super::shapes::{AnyObject, AnyValue, EndpointIdText, Page};
+use super::shapes::{AnyObject, AnyValue, EndpointIdText, EndpointKindWord, Page};
 
 pub(super) fn operations() -> Vec<Operation> {
     let of = |method, path| (method, path);
@@ -52,6 +54,23 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::new(of(Method::POST, "/endpoints/{endpoint_id}/disable"), "disable_endpoint", "Stops an endpoint and cancels what it is owed", disable)
             .needs(Scope::Write)
             .gives::<EndpointDocument>(200, "Nothing starts any more"),
+        Operation::new(
+            of(Method::POST, "/endpoints/{endpoint_id}/pause"),
+            "pause_endpoint",
+            "Keeps what an endpoint is owed waiting; events go on being matched, and nothing is lost",
+            pause,
+        )
+        .needs(Scope::Write)
+        .may_take::<Pause>()
+        .gives::<EndpointDocument>(200, "Nothing starts any more"),
+        Operation::new(
+            of(Method::POST, "/endpoints/{endpoint_id}/resume"),
+            "resume_endpoint",
+            "Lets a paused endpoint go on, with a clean record of its health; what waited goes at once",
+            resume,
+        )
+        .needs(Scope::Write)
+        .gives::<EndpointDocument>(200, "The endpoint"),
         Operation::new(
             of(Method::POST, "/endpoints/{endpoint_id}/rotate-secret"),
             "rotate_endpoint_secret",
@@ -88,9 +107,11 @@ pub(super) struct EndpointDocument {
     #[schemars(with = "EndpointIdText")]
     id: EndpointId,
     tenant_id: String,
-    #[schemars(with = "String")]
-    kind: &'static str,
-    url: String,
+    /// pull: its events are read at /endpoints/{endpoint_id}/events.
+    #[schemars(with = "EndpointKindWord")]
+    kind: String,
+    /// Null of an endpoint that is read.
+    url: Option<String>,
     description: String,
     event_types: Vec<String>,
     #[schemars(with = "Option<AnyObject>")]
@@ -105,6 +126,9 @@ pub(super) struct EndpointDocument {
     capture_responses: bool,
     enabled: bool,
     disabled_reason: Option<String>,
+    /// Since when somebody has kept its deliveries waiting.
+    paused_at: Option<Timestamp>,
+    paused_reason: Option<String>,
     #[schemars(with = "AnyValue")]
     metadata: Value,
     format: String,
@@ -182,6 +206,41 @@ async fn disable(
     Ok(Json(document(find(&caller, id).await?)))
 }
 
+/// Why an endpoint is paused.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Pause {
+    /// For whoever looks at it later.
+    #[schemars(length(max = 200))]
+    reason: Option<String>,
+}
+
+async fn pause(
+    caller: Caller,
+    Path(id): Path<String>,
+    params: Params,
+    Body(body): Body,
+) -> Result<Json<EndpointDocument>, Problem> {
+    params.end()?;
+    let Pause { reason } = if body.is_empty() { Pause::default() } else { parse(&body)? };
+    reason.as_deref().map_or(Ok(()), check_reason)?;
+    let id = find(&caller, of_path(&id)?).await?.id;
+    endpoints::set_paused(&caller.db, id, true, reason.as_deref()).await?;
+    settle().await;
+    Ok(Json(document(find(&caller, id).await?)))
+}
+
+async fn resume(
+    caller: Caller,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Json<EndpointDocument>, Problem> {
+    params.end()?;
+    let id = find(&caller, of_path(&id)?).await?.id;
+    endpoints::set_paused(&caller.db, id, false, None).await?;
+    Ok(Json(document(find(&caller, id).await?)))
+}
+
 /// Enables or disables an endpoint. A disabled one is owed nothing any more.
 pub(super) async fn switch(caller: &Caller, id: EndpointId, enabled: bool) -> Result<(), Problem> {
     find(caller, id).await?;
@@ -254,11 +313,12 @@ pub(super) fn document(endpoint: Endpoint) -> EndpointDocument {
         max_bytes: batch.max_bytes().into(),
         encoding: batch.encoding().as_str(),
     });
+    let sent_to = !endpoint.is_pull();
     EndpointDocument {
         id: endpoint.id,
         tenant_id: endpoint.tenant,
-        kind: "webhook",
-        url: endpoint.url,
+        url: sent_to.then_some(endpoint.url),
+        kind: endpoint.kind,
         description: endpoint.description,
         event_types: endpoint.event_types,
         filter: endpoint.filter,
@@ -270,6 +330,8 @@ pub(super) fn document(endpoint: Endpoint) -> EndpointDocument {
         capture_responses: endpoint.capture_responses,
         enabled: endpoint.enabled,
         disabled_reason: endpoint.disabled_reason,
+        paused_at: endpoint.paused_at,
+        paused_reason: endpoint.paused_reason,
         metadata: endpoint.metadata,
         format: endpoint.format,
         signing: endpoint.signing,

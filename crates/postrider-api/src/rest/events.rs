@@ -1,6 +1,6 @@
 //! `/events`: what was published, where it went and why, and sending it once more.
 
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::response::Json;
 use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+use super::Api;
 use super::caller::Caller;
 use super::cursor::List;
 use super::deliveries::{Delivery, document as delivery_document};
@@ -34,6 +35,11 @@ pub(super) fn operations() -> Vec<Operation> {
                 tenant_param(),
                 param("type", "An exact type, or a prefix as email.*", json!({ "type": "string" })),
                 param("since", "Not older than this; a day ago if nothing is said", time()),
+                param(
+                    "after",
+                    "Oldest first, from this next_cursor on, or from start; without cursor, and with envelopes",
+                    json!({ "type": "string" }),
+                ),
             ])
             .paged()
             .gives::<Page<Event>>(200, "One page"),
@@ -76,18 +82,22 @@ pub(super) fn operations() -> Vec<Operation> {
 
 /// An event in a list.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Event {
-    id: String,
-    tenant_id: String,
-    r#type: String,
-    created_at: Timestamp,
+pub(super) struct Event {
+    pub(super) id: String,
+    pub(super) tenant_id: String,
+    pub(super) r#type: String,
+    pub(super) created_at: Timestamp,
     #[schemars(with = "EventStateWord")]
-    state: String,
+    pub(super) state: String,
     #[schemars(with = "Option<AnyObject>")]
-    attributes: Option<Value>,
-    labels: Vec<String>,
-    ordering_key: Option<String>,
-    expires_at: Option<Timestamp>,
+    pub(super) attributes: Option<Value>,
+    pub(super) labels: Vec<String>,
+    pub(super) ordering_key: Option<String>,
+    pub(super) expires_at: Option<Timestamp>,
+    /// The body of every request, as it was published; not in the list of the newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<AnyObject>")]
+    pub(super) envelope: Option<Box<RawValue>>,
 }
 
 /// An event with all that was published.
@@ -98,14 +108,18 @@ struct EventDetail {
     /// Why it is not fanned out yet, or never will be.
     problem: Option<String>,
     traceparent: Option<String>,
-    /// The body of every request, as it was published.
-    #[schemars(with = "Option<AnyObject>")]
-    envelope: Option<Box<RawValue>>,
     /// How many deliveries it has, by their status; of more than a thousand the first thousand count.
     deliveries: BTreeMap<String, u32>,
 }
 
-async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<Event>>, Problem> {
+async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    mut params: Params,
+) -> Result<Json<Page<Event>>, Problem> {
+    if let Some(after) = params.text("after") {
+        return super::feed::list(&api, &caller, params, &after).await;
+    }
     let (tenant, event_type) = (params.tenant()?, params.text("type"));
     let (since, limit, cursor) = (params.time("since")?, params.limit()?, params.text("cursor"));
     params.end()?;
@@ -152,13 +166,13 @@ async fn show(
         labels: found.labels.unwrap_or_default(),
         ordering_key: found.ordering_key,
         expires_at: found.expires_at,
+        // As it was published, number by number and key by key.
+        envelope: serde_json::from_str(&found.envelope).ok(),
     };
     Ok(Json(EventDetail {
         event,
         problem: found.problem,
         traceparent: found.traceparent,
-        // As it was published, number by number and key by key.
-        envelope: serde_json::from_str(&found.envelope).ok(),
         deliveries,
     }))
 }
@@ -218,5 +232,6 @@ fn summary(event: EventSummary) -> Event {
         labels: event.labels.unwrap_or_default(),
         ordering_key: event.ordering_key,
         expires_at: event.expires_at,
+        envelope: None,
     }
 }

@@ -64,6 +64,7 @@ enum ReasonWord {
     CreatedLater,
     ChangedSince,
     OwnTrouble,
+    Read,
 }
 
 pub(super) async fn explain(

@@ -12,7 +12,7 @@ use postrider_core::ids::{EndpointId, JobId};
 use postrider_core::status::DeliveryStatus;
 use postrider_store::admin::jobs::{self, FAILED};
 use postrider_store::admin::status;
-use postrider_store::recover::{self, Recovery};
+use postrider_store::recover::{self, Recovery, Waiting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,8 +28,8 @@ use super::shapes::{
     AnyObject, EndedStatusWord, EndpointIdText, EventTypePattern, JobIdText, JobStateWord, Page,
 };
 
-const USUAL_RATE: u16 = 50;
-const MOST_RATE: u16 = 10_000;
+pub(super) const USUAL_RATE: u16 = 50;
+pub(super) const MOST_RATE: u16 = 10_000;
 /// How long is counted at most.
 const COUNTING: Duration = Duration::from_secs(5);
 
@@ -173,6 +173,9 @@ pub(super) async fn start(
     body: Wanted,
 ) -> Result<Started, Problem> {
     let of = find_endpoint(caller, id).await?;
+    if of.is_pull() {
+        return Err(super::endpoint_changes::not_sent_to());
+    }
     let status = |word: &String| {
         word.parse::<DeliveryStatus>()
             .ok()
@@ -262,7 +265,7 @@ async fn count(caller: &Caller, recovery: &Recovery) -> Result<(u64, bool), Prob
     let wants = jobs::wants(&caller.db, recovery).await?.ok_or_else(missing_endpoint)??;
     let (begun, mut expected, mut after) = (Instant::now(), 0, 0);
     loop {
-        let piece = recover::look(&caller.db, recovery, &wants, after).await?;
+        let piece = recover::look(&caller.db, recovery, &wants, after, Waiting::LeftOut).await?;
         expected += u64::try_from(piece.owed.len()).unwrap_or(u64::MAX);
         if piece.last || begun.elapsed() > COUNTING {
             return Ok((expected, piece.last));

@@ -71,6 +71,7 @@ texts! {
 words! {
     DeliveryStatusWord = ["pending", "delivered", "exhausted", "rejected", "skipped", "expired", "cancelled"];
     EndedStatusWord = ["delivered", "exhausted", "rejected", "skipped", "expired", "cancelled"];
+    EndpointKindWord = ["webhook", "pull"];
     EventStateWord = ["pending", "failed", "fanned_out"];
     OutcomeWord = ["delivered", "retry", "exhausted", "rejected"];
     JobStateWord = ["queued", "running", "done", "stopped", "failed"];

@@ -199,8 +199,7 @@ struct SecretRotated {
 #[expect(dead_code, reason = "accepted, and of no consequence")]
 struct Test {
     event: Option<String>,
-    #[schemars(with = "Option<AnyObject>")]
-    data: Option<Value>,
+    data: Option<serde_json::Map<String, Value>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -269,9 +268,9 @@ async fn create(
         "url": new.url, "event_types": new.events, "filter": new.filters.filter(|filter| !is_empty(filter)),
         "description": new.description, "signing": [SIGNATURE],
     }))?;
-    let (endpoint, secret) = changes::add(&api, &caller, &body).await.map_err(as_theirs)?;
-    let signing_secret = secret.unwrap_or_default();
-    let answer = WebhookCreated { webhook: webhook(endpoint), signing_secret };
+    let added = changes::add(&api, &caller, &body).await.map_err(as_theirs)?;
+    let signing_secret = added.secret.unwrap_or_default();
+    let answer = WebhookCreated { webhook: webhook(added.endpoint), signing_secret };
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 

@@ -9,7 +9,9 @@ mod events;
 mod idempotency;
 mod keys;
 mod openapi;
+mod positions;
 mod repair;
+mod steering;
 mod webhooks;
 
 use std::net::SocketAddr;
@@ -43,8 +45,9 @@ struct Stage {
     admin: String,
     a: String,
     b: String,
+    stop: Stop,
     _tasks: Tasks,
-    _test: TestDb,
+    test: TestDb,
 }
 
 struct Answer {
@@ -59,6 +62,15 @@ impl Stage {
     }
 
     async fn with(open: bool) -> Self {
+        Self::made(open, 10_000).await
+    }
+
+    /// With so many requests a second for each key.
+    async fn limited(per_second: u32) -> Self {
+        Self::made(false, per_second).await
+    }
+
+    async fn made(open: bool, per_second: u32) -> Self {
         let test = TestDb::new().await;
         let db = pool(test.url(), 8);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -66,8 +78,10 @@ impl Stage {
         let mut tasks = Tasks::new(Stop::new());
         let keys = Arc::new(KeyRing::from_master_keys(&[MASTER_KEY]).expect("a key"));
         let egress = Egress { allow_http: false, addresses: AddressPolicy::default() };
-        let api = Api::new(db.clone(), keys, egress, open);
-        tasks.spawn("api", api.serve(listener, Stop::new()));
+        let per_second = per_second.try_into().expect("not zero");
+        let api = Api::new(db.clone(), keys, egress, open, per_second);
+        let stop = Stop::new();
+        tasks.spawn("api", api.serve(listener, stop.clone()));
         let key = async |number: u8, tenant: Option<&str>| {
             let key = ApiKey::generate(&[number; 32]);
             let new = NewApiKey { tenant, name: "test", scopes: &Scope::ALL, expires_in: None };
@@ -80,7 +94,7 @@ impl Stage {
             .batch_execute("INSERT INTO postrider.webhook_endpoints (id, tenant_id, url, event_types) SELECT gen_random_uuid(), t, 'https://example.com/' || t, '{email.*}' FROM unnest('{a,b}'::text[]) t")
             .await
             .expect("inserted");
-        Self { address, db, client, admin, a, b, _tasks: tasks, _test: test }
+        Self { address, db, client, admin, a, b, stop, _tasks: tasks, test }
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
@@ -108,6 +122,11 @@ impl Stage {
         let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
         let body = serde_json::from_str(body).unwrap_or(Value::Null);
         Answer { status, head: head.to_lowercase(), body }
+    }
+
+    /// Another session, for a publisher that takes its time.
+    async fn another(&self) -> Client {
+        self.test.client().await
     }
 
     async fn with_key(&self, key: &str, method: &str, path: &str, body: &str) -> Answer {

@@ -2,8 +2,9 @@
 
 mod publish;
 mod show;
+mod wait;
 
-use super::{Ended, repair};
+use super::{Ended, listen, repair};
 use crate::context::{Context, Database};
 
 /// What to do with events.
@@ -15,6 +16,10 @@ pub(crate) enum Command {
     List(show::List),
     /// Show one event, its envelope and its deliveries
     Show(show::Show),
+    /// Show events as they are committed
+    Tail(listen::Tail),
+    /// Wait until an event is delivered, or fanned out
+    Wait(wait::Wait),
     /// Send an event once more
     Redeliver(repair::Redeliver),
 }
@@ -24,6 +29,8 @@ pub(crate) async fn run(context: &Context, database: &Database, command: Command
         Command::Publish(args) => publish::run(context, database, &args).await,
         Command::List(args) => show::list(context, database, &args).await,
         Command::Show(args) => show::show(context, database, &args).await,
+        Command::Tail(args) => listen::tail(context, database, &args).await,
+        Command::Wait(args) => wait::run(context, database, &args).await,
         Command::Redeliver(args) => repair::redeliver(context, database, &args).await,
     }
 }

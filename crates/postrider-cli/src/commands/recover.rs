@@ -7,7 +7,7 @@ use postrider_core::ids::JobId;
 use postrider_core::status::DeliveryStatus;
 use postrider_store::admin::jobs::{self, FAILED};
 use postrider_store::admin::status;
-use postrider_store::recover::{self, Recovery};
+use postrider_store::recover::{self, Recovery, Waiting};
 use serde_json::json;
 
 use super::Ended;
@@ -58,6 +58,7 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> Ended {
     let endpoint = lookup::endpoint(&database.db, &args.endpoint).await?;
+    super::endpoints::check_sent_to(&endpoint)?;
     let now = status::clock(&database.db).await?;
     let recovery = Recovery {
         tenant: endpoint.tenant.clone(),
@@ -124,7 +125,7 @@ async fn count(
     };
     let (mut expected, mut after, mut told) = (0, 0, Instant::now());
     loop {
-        let piece = recover::look(&database.db, recovery, &wants, after).await?;
+        let piece = recover::look(&database.db, recovery, &wants, after, Waiting::LeftOut).await?;
         expected += u64::try_from(piece.owed.len()).unwrap_or(u64::MAX);
         if piece.last {
             return Ok(expected);

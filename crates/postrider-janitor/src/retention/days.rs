@@ -113,6 +113,9 @@ async fn expire(round: &mut Round<'_>, day: &Partition) -> Result<(), StoreError
 async fn let_go(round: &mut Round<'_>, day: &Partition) -> Result<Option<u64>, StoreError> {
     let rows = partitions::rows(round.maintenance, day).await?;
     if !round.report.dry_run {
+        if day.parent == Parent::Events && day.state == State::Attached {
+            partitions::note_removed(round.maintenance, day).await?;
+        }
         match partitions::detach(round.maintenance, day).await {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Retryable => {

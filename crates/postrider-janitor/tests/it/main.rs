@@ -1,6 +1,7 @@
 //! The janitor against a real PostgreSQL: what it makes, what it lets go, whom it buries.
 
 mod gauges;
+mod jobs;
 mod partitions;
 mod recovery;
 mod retention;

@@ -1,9 +1,9 @@
--- Owes an event to an endpoint once more, if the endpoint is enabled and the body is there.
+-- Owes an event to an endpoint once more, if the endpoint is enabled and sent to, and the body is there.
 -- Index: webhook_endpoints_pkey (locked FOR KEY SHARE: one that is disabled at this moment gets nothing), webhook_events_pkey of one day,
 -- webhook_events_pending_pkey, webhook_events_failed_pkey, the primary key of one closed partition.
 -- $1 id, $2 endpoint, $3 event seq, $4 event time, $5 replay number.
 WITH live AS MATERIALIZED (
-    SELECT e.id, e.tenant_id FROM postrider.webhook_endpoints e WHERE e.id = $2 AND e.enabled FOR KEY SHARE
+    SELECT e.id, e.tenant_id FROM postrider.webhook_endpoints e WHERE e.id = $2 AND e.enabled AND e.kind <> 'pull' FOR KEY SHARE
 ), body AS MATERIALIZED (
     SELECT b.seq, b.created_at, b.tenant_id FROM postrider.webhook_events b WHERE b.seq = $3 AND b.created_at = $4
 )

@@ -151,6 +151,11 @@ fn wanted(recovery: &Recovery) -> Value {
     json!({ "statuses": statuses, "missed": recovery.missed, "event_types": recovery.types })
 }
 
+/// The same of a backfill: what the endpoint wants and never got.
+pub(crate) fn backfill_wanted() -> Value {
+    json!({ "statuses": [], "missed": true, "event_types": [] })
+}
+
 /// Reads what [`recover`] stored; what cannot be read is left out.
 #[must_use]
 pub fn recovery(job: &crate::jobs::ClaimedJob) -> Recovery {

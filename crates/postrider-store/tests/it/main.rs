@@ -3,7 +3,9 @@
 
 mod catalog;
 mod connecting;
+mod horizon;
 mod migrating;
+mod operator;
 mod plans;
 mod roles;
 mod schema;

@@ -33,6 +33,7 @@ const FILL: &str = "
         SELECT gen_random_uuid(), t, 'x', sha256(t::bytea), 'abcd', '{read}' FROM unnest('{a,b}'::text[]) t;
     INSERT INTO postrider.jobs (id, tenant_id, kind, endpoint_id, since, until, wanted, rate)
         SELECT gen_random_uuid(), tenant_id, 'recover', id, now(), now(), '{}', 1 FROM postrider.webhook_endpoints;
+    INSERT INTO postrider.webhook_pull_cursors (endpoint_id, tenant_id, seq, removed_to) SELECT id, tenant_id, 1, 0 FROM postrider.webhook_endpoints;
     WITH failed AS (DELETE FROM postrider.webhook_events_pending p USING postrider.webhook_events e
                     WHERE e.seq = p.seq AND e.id = 'e3' RETURNING p.seq, p.created_at)
     INSERT INTO postrider.webhook_events_failed (seq, created_at, attempts, reason) SELECT seq, created_at, 1, 'x' FROM failed;

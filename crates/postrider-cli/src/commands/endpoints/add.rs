@@ -2,28 +2,46 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use postrider_core::headers::CustomHeaders;
-use postrider_core::ids::EndpointId;
+use postrider_core::ids::{EndpointId, JobId};
 use postrider_core::signing::{Profile, SecretKind};
 use postrider_event::DEFAULT_TENANT;
-use postrider_store::admin::endpoints::{self, NewEndpoint, Order};
+use postrider_store::admin::endpoints::{self, Backfill, NewEndpoint, Order};
+use postrider_store::admin::status;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::fields::{self, Fields};
 use super::request::{self, RequestFields};
 use crate::commands::{Ended, egress};
 use crate::context::{Context, Database};
 use crate::exit::{Exit, Failure};
+use crate::input::{self, When};
 use crate::output::{pairs, time};
 
 /// Options of `endpoints add`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Where events are sent
-    url: String,
+    #[arg(required_unless_present = "pull")]
+    url: Option<String>,
+    /// Its events are read by who cannot be reached; nothing is sent, so there is no URL and no secret
+    #[arg(long, conflicts_with_all = [
+        "url", "secret_file", "backfill_since", "headers", "header_file", "retry_schedule", "timeout", "max_in_flight", "rate_limit",
+        "ordering", "on_failure", "batch_max_events", "batch_max_wait", "batch_max_bytes", "batch_encoding", "capture_responses", "format",
+        "sign", "auth_file", "client_cert", "client_key", "endpoint_ca",
+    ])]
+    pull: bool,
+    /// Send it what it would have wanted since then too: a time, or how long ago
+    #[arg(long, value_name = "WHEN", value_parser = input::when, conflicts_with = "disabled")]
+    backfill_since: Option<When>,
+    /// Deliveries a second while that is made up for
+    #[arg(long, value_name = "N", default_value_t = 50, requires = "backfill_since", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    backfill_rate: u16,
     /// Whose events
     #[arg(long, value_name = "TENANT", default_value = DEFAULT_TENANT)]
-    tenant: String,
+    pub tenant: String,
     /// File with a signing secret of your own, or - for standard input; none: one is made
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
@@ -32,7 +50,7 @@ pub(crate) struct Args {
     secret_kind: SecretKind,
     /// Add it disabled
     #[arg(long)]
-    disabled: bool,
+    pub disabled: bool,
     #[command(flatten)]
     pub fields: Fields,
     #[command(flatten)]
@@ -41,8 +59,9 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> Ended {
     fields::check_tenant(&args.tenant)?;
+    let Some(url) = &args.url else { return super::pull::add(context, database, args).await };
     let egress = egress::for_tenant(&database.db, &context.config.egress, &args.tenant).await?;
-    let url = fields::url(&args.url, &egress)?;
+    let url = fields::url(url, &egress)?;
     let every_type = vec!["*".to_owned()];
     let types = args.fields.types.as_ref().unwrap_or(&every_type);
     let filter = args.fields.filter()?.flatten();
@@ -78,7 +97,15 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
         order,
         batch,
     };
-    let created_at = endpoints::create(&database.db, &keys, &new).await?;
+    let backfill = match args.backfill_since {
+        None => None,
+        Some(since) => {
+            let since = since.at(status::clock(&database.db).await?).max(Timestamp::UNIX_EPOCH);
+            Some(Backfill { job: JobId(Uuid::now_v7()), since, rate: args.backfill_rate })
+        }
+    };
+    let created_at =
+        endpoints::create_with_backfill(&database.db, &keys, &new, backfill.as_ref()).await?;
     warn(context, database, &new, &headers).await?;
 
     let id = new.id;
@@ -87,6 +114,7 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
     let document = json!({
         "id": id, "tenant": args.tenant, "url": url.as_str(), "event_types": types, "enabled": !args.disabled,
         "created_at": created_at, "secret": shown, "public_key": secret.public_key(),
+        "backfill_job": backfill.map(|backfill| backfill.job),
     });
     context.out.data(&document, || {
         pairs([
@@ -102,6 +130,9 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
         ])
     });
     hint(context, id, args, shown.is_some());
+    if let Some(Backfill { job, .. }) = backfill {
+        context.out.note(&format!("What it missed is sent by {job}:  postrider jobs show {job}"));
+    }
     Ok(Exit::Done)
 }
 

@@ -12,7 +12,7 @@ use postrider_core::ordering::{OnFailure, Ordering};
 use postrider_core::retry::Schedule;
 use postrider_core::url::EndpointUrl;
 use postrider_event::EventType;
-use postrider_store::admin::endpoints::Order;
+use postrider_store::admin::endpoints::{Endpoint, Order};
 use serde_json::Value;
 
 use crate::config::Egress;
@@ -81,6 +81,18 @@ pub(crate) struct Fields {
 /// A tenant's name.
 pub(crate) fn check_tenant(tenant: &str) -> Result<(), Failure> {
     Ok(postrider_core::input::check_tenant(tenant)?)
+}
+
+/// # Errors
+/// When its events are read by who wants them.
+pub(crate) fn check_sent_to(endpoint: &Endpoint) -> Result<(), Failure> {
+    match endpoint.is_pull() {
+        false => Ok(()),
+        true => Err(Failure::new(
+            Exit::Usage,
+            format!("nothing is sent to {}: its events are read", endpoint.id),
+        )),
+    }
 }
 
 /// A URL that may be stored. What this installation does not permit is refused with the setting that would.

@@ -92,6 +92,7 @@ async fn list(context: &Context, database: &Database, id: &str) -> Ended {
 async fn rotate(context: &Context, database: &Database, args: &Rotate) -> Ended {
     let (secret, brought) = request::secret(args.kind, args.secret_file.as_deref())?;
     let endpoint = lookup::endpoint(&database.db, &args.id).await?;
+    super::fields::check_sent_to(&endpoint)?;
     let keys = context.keys()?;
     let overlap = args.overlap();
     let rotated = secrets::rotate(&database.db, &keys, endpoint.id, &secret, overlap).await?;

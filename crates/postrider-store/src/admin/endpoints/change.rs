@@ -15,14 +15,16 @@ use postrider_core::signing::{Profile, SigningSecret};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::added::Backfill;
 use super::bound;
 use crate::admin::secrets;
 use crate::control::ENDPOINTS_CHANNEL;
 use crate::db::{Params, Session};
 use crate::statement::{
     ADMIN_ENDPOINTS_BATCH, ADMIN_ENDPOINTS_DELETE, ADMIN_ENDPOINTS_INSERT, ADMIN_ENDPOINTS_ORDER,
-    ADMIN_ENDPOINTS_OWED, ADMIN_ENDPOINTS_SET_ENABLED, ADMIN_ENDPOINTS_SET_RATE_LIMIT,
-    ADMIN_ENDPOINTS_SETTINGS, ADMIN_ENDPOINTS_UPDATE, CONTROL_NOTIFY,
+    ADMIN_ENDPOINTS_OWED, ADMIN_ENDPOINTS_SET_ENABLED, ADMIN_ENDPOINTS_SET_PAUSED,
+    ADMIN_ENDPOINTS_SET_RATE_LIMIT, ADMIN_ENDPOINTS_SETTINGS, ADMIN_ENDPOINTS_UPDATE,
+    CONTROL_NOTIFY,
 };
 use crate::{Db, StoreError, endpoints};
 
@@ -135,6 +137,19 @@ pub async fn create(
     keys: &KeyRing,
     new: &NewEndpoint<'_>,
 ) -> Result<Timestamp, StoreError> {
+    create_with_backfill(db, keys, new, None).await
+}
+
+/// The same, and what it would have wanted before is sent to it, in the background: the job is there if and only if the endpoint is.
+///
+/// # Errors
+/// As for [`create`].
+pub async fn create_with_backfill(
+    db: &Db,
+    keys: &KeyRing,
+    new: &NewEndpoint<'_>,
+    backfill: Option<&Backfill>,
+) -> Result<Timestamp, StoreError> {
     let headers = (!new.headers.is_empty()).then(|| seal_headers(keys, new.id, new.headers));
     let reason = (!new.enabled).then_some(BY_HAND);
     let mut session = db.session().await?;
@@ -170,6 +185,9 @@ pub async fn create(
     set_order(&session, new.id, new.order).await?;
     if new.batch.is_some() {
         set_batch(&session, new.id, new.batch).await?;
+    }
+    if let Some(backfill) = backfill {
+        backfill.queue(&session, new.tenant, new.id).await?;
     }
     session.commit().await?;
     let row = rows
@@ -338,6 +356,22 @@ pub async fn set_enabled(
         .query(&ADMIN_ENDPOINTS_SET_ENABLED, &[&id.0, &enabled, &reason])
         .await?;
     Ok(!rows.is_empty())
+}
+
+/// Pauses an endpoint or lets it go on; false if it is gone or was so already. While it is paused deliveries go on being made for it and
+/// wait; nothing starts any more once [`CHANGE_SETTLES`] is over. It goes on with a clean record of its health, and at once.
+///
+/// # Errors
+/// When the database cannot be asked, or the reason has more than 200 characters (SQLSTATE 23514).
+pub async fn set_paused(
+    db: &Db,
+    id: EndpointId,
+    paused: bool,
+    reason: Option<&str>,
+) -> Result<bool, StoreError> {
+    let rows =
+        db.session().await?.query(&ADMIN_ENDPOINTS_SET_PAUSED, &[&id.0, &paused, &reason]).await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 /// Cancels what a disabled endpoint is owed, to the last delivery.
