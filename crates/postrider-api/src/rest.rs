@@ -12,6 +12,7 @@ mod deliveries;
 mod endpoint_body;
 mod endpoint_changes;
 mod endpoints;
+mod event_type_body;
 mod event_types;
 mod events;
 mod explain;

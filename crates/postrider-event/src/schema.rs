@@ -17,6 +17,8 @@ pub use cache::{Known, SchemaCache};
 pub const MAX_SCHEMA_BYTES: usize = 128 * 1024;
 /// How many faults of one payload are named.
 pub const MAX_FAULTS: usize = 20;
+/// Of a payload with more bytes only the first fault is named: looking for all of them takes a second of a megabyte that is wrong all over.
+const MOST_SEARCHED: usize = 32 * 1024;
 /// The code of every fault.
 pub const CODE: &str = "payload.schema";
 /// What one pattern may take in memory once it is compiled.
@@ -115,8 +117,13 @@ impl Schema {
 
     /// What is wrong with a payload, at most [`MAX_FAULTS`]; empty: it fits.
     #[must_use]
-    pub fn faults(&self, data: &str) -> Vec<Fault> {
-        match serde_json::from_str(data) {
+    pub fn faults(&self, text: &str) -> Vec<Fault> {
+        match serde_json::from_str(text) {
+            Ok(data) if text.len() > MOST_SEARCHED => self
+                .validator
+                .validate(&data)
+                .err()
+                .map_or_else(Vec::new, |error| words::faults(&error)),
             Ok(data) => {
                 let errors = self.validator.iter_errors(&data);
                 errors.flat_map(|error| words::faults(&error)).take(MAX_FAULTS).collect()

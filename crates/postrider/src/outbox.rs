@@ -122,6 +122,8 @@ impl Outbox {
     /// [`PublishError::Invalid`]: its field names the place as a JSON pointer, such as `data/user/id`, its code is
     /// `payload.schema`, nothing is published, and the transaction can go on. Where it says `report`, the event is published
     /// and a warning logged, with type, id and pointer and never the value.
+    ///
+    /// Needs an installation of schema version 16 or later; an older one answers with an error that aborts the transaction.
     #[cfg(feature = "schema")]
     #[must_use]
     pub fn check_schemas(mut self) -> Self {

@@ -3,23 +3,22 @@
 use axum::extract::Path;
 use axum::response::{IntoResponse, Json, Response};
 use http::{Method, StatusCode};
-use jiff::Timestamp;
 use postrider_core::api_key::Scope;
 use postrider_core::event_type::{Catalog, Change, Declaration, Named, Refused};
 use postrider_event::EventType;
-use postrider_store::admin::event_types::{self, EventTypeInfo};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use postrider_store::admin::event_types;
 use serde_json::json;
-use serde_json::value::RawValue;
 
 use super::body::{Body, parse};
 use super::caller::Caller;
 use super::cursor::List;
+use super::event_type_body::{
+    Deleted, EventTypeDocument, Import, Imported, NewEventType, Planned, Summary, document, summary,
+};
 use super::operation::{Operation, param};
 use super::params::Params;
 use super::problem::{FieldError, Problem};
-use super::shapes::{AnyValue, ChangeWord, EventTypeText, Page, SchemaCheckWord};
+use super::shapes::Page;
 
 pub(super) fn operations() -> Vec<Operation> {
     let flag = || json!({ "type": "boolean" });
@@ -76,112 +75,6 @@ pub(super) fn operations() -> Vec<Operation> {
         .for_admins()
         .gives::<Deleted>(200, "It is gone"),
     ]
-}
-
-/// What is to be said of a type.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct NewEventType {
-    #[schemars(length(max = 2000))]
-    description: Option<String>,
-    /// A payload, kept as it is given; it must fit the schema.
-    #[schemars(with = "AnyValue", default)]
-    example: Option<Box<RawValue>>,
-    /// A JSON Schema of the payload that stands alone: it refers to no other document.
-    #[schemars(with = "AnyValue", default)]
-    schema: Option<Box<RawValue>>,
-    /// What becomes of payloads that do not fit; off if nothing is said.
-    #[schemars(with = "Option<SchemaCheckWord>")]
-    schema_check: Option<String>,
-}
-
-/// Many types.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "EventTypeImport")]
-struct Import {
-    #[schemars(length(max = 1000))]
-    event_types: Vec<Item>,
-}
-
-/// One of many types.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "EventTypeImportItem")]
-struct Item {
-    #[schemars(with = "EventTypeText", length(max = 128))]
-    name: String,
-    #[schemars(length(max = 2000))]
-    description: Option<String>,
-    #[schemars(with = "AnyValue", default)]
-    example: Option<Box<RawValue>>,
-    #[schemars(with = "AnyValue", default)]
-    schema: Option<Box<RawValue>>,
-    #[schemars(with = "Option<SchemaCheckWord>")]
-    schema_check: Option<String>,
-}
-
-/// A type in a list.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "EventTypeSummary")]
-struct Summary {
-    #[schemars(with = "EventTypeText")]
-    name: String,
-    description: Option<String>,
-    #[schemars(with = "SchemaCheckWord")]
-    schema_check: String,
-    /// False: nobody declared it, but an event of it was published.
-    declared: bool,
-    has_schema: bool,
-    has_example: bool,
-    /// Another with every change of the schema or of its check.
-    version: i64,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
-/// A type.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "EventType")]
-struct EventTypeDocument {
-    #[serde(flatten)]
-    summary: Summary,
-    /// As it was given, or null.
-    #[schemars(with = "AnyValue")]
-    example: Option<Box<RawValue>>,
-    /// As it was given, or null.
-    #[schemars(with = "AnyValue")]
-    schema: Option<Box<RawValue>>,
-}
-
-/// What an import changed, or would.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "EventTypesImported")]
-struct Imported {
-    dry_run: bool,
-    added: usize,
-    changed: usize,
-    unchanged: usize,
-    data: Vec<Planned>,
-}
-
-/// What an import does about one type.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "EventTypePlanned")]
-struct Planned {
-    #[schemars(with = "EventTypeText")]
-    name: String,
-    #[schemars(with = "ChangeWord")]
-    change: &'static str,
-}
-
-/// A type that was removed.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "EventTypeDeleted")]
-struct Deleted {
-    #[schemars(with = "EventTypeText")]
-    name: String,
-    deleted: bool,
 }
 
 async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<Summary>>, Problem> {
@@ -286,36 +179,4 @@ fn refused(errors: Vec<Refused>) -> Problem {
         detail: error.detail,
     });
     Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, errors.take(20).collect())
-}
-
-impl From<Item> for Named {
-    fn from(item: Item) -> Self {
-        let Item { name, description, example, schema, schema_check } = item;
-        Self { name, description, example, schema, schema_check }
-    }
-}
-
-fn summary(info: EventTypeInfo) -> Summary {
-    Summary {
-        name: info.name,
-        description: info.description,
-        schema_check: info.check,
-        declared: info.declared,
-        has_schema: info.schema.is_some(),
-        has_example: info.example.is_some(),
-        version: info.version,
-        created_at: info.created_at,
-        updated_at: info.updated_at,
-    }
-}
-
-fn document(info: EventTypeInfo) -> Result<EventTypeDocument, Problem> {
-    let (example, schema) = (info.example.clone(), info.schema.clone());
-    let raw = |text: Option<String>| {
-        text.map(RawValue::from_string).transpose().map_err(|_| {
-            let detail = "what is stored is not JSON";
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
-        })
-    };
-    Ok(EventTypeDocument { summary: summary(info), example: raw(example)?, schema: raw(schema)? })
 }

@@ -58,6 +58,16 @@ fn an_event_is_told_the_first_fault_and_how_many_there_are() {
 }
 
 #[test]
+fn of_a_large_payload_one_fault_is_named() {
+    let schema =
+        Schema::compile(r#"{"items":{"anyOf":[{"type":"string"},{"type":"null"}]}}"#).unwrap();
+    let wrong = |items: usize| format!("[{}]", vec!["1"; items].join(","));
+    assert_eq!(schema.faults(&wrong(100)).len(), MAX_FAULTS);
+    let faults = schema.faults(&wrong(100_000));
+    assert_eq!((faults.len(), &*faults[0].pointer), (1, "/0"));
+}
+
+#[test]
 fn what_is_no_schema_of_its_own_is_refused_with_its_place() {
     let long = format!(r#"{{"description":"{}"}}"#, "x".repeat(MAX_SCHEMA_BYTES));
     let deep = "{\"not\":".repeat(70) + "{}" + &"}".repeat(70);

@@ -4,7 +4,7 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use serde_json::Value;
 
-use super::{Fault, SchemaError};
+use super::{Fault, MAX_FAULTS, SchemaError};
 
 /// Bytes of a pointer or of a detail that are kept: both may hold names that somebody made long.
 const MOST: usize = 300;
@@ -18,7 +18,8 @@ pub(super) fn faults(error: &ValidationError<'_>) -> Vec<Fault> {
             vec![fault(&member(name), "is required")]
         }
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-            unexpected.iter().map(|name| fault(&member(name), "is not in the schema")).collect()
+            let named = unexpected.iter().take(MAX_FAULTS);
+            named.map(|name| fault(&member(name), "is not in the schema")).collect()
         }
         kind => vec![fault(&at, &demand(kind))],
     }
