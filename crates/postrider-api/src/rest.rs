@@ -12,9 +12,11 @@ mod deliveries;
 mod endpoint_body;
 mod endpoint_changes;
 mod endpoints;
+mod event_types;
 mod events;
 mod explain;
 mod feed;
+mod filters;
 mod idempotency;
 mod jobs;
 mod openapi;
@@ -28,6 +30,7 @@ mod redeliver;
 mod request;
 mod shapes;
 mod stream;
+mod tenants;
 mod webhooks;
 
 use std::net::SocketAddr;
@@ -44,12 +47,14 @@ use http::header::ALLOW;
 use http::{HeaderValue, Method};
 use postrider_core::address::AddressPolicy;
 use postrider_core::seal::KeyRing;
+use postrider_event::schema::SchemaCache;
 use postrider_runtime::Stop;
 use postrider_store::Db;
 use postrider_store::horizon::Horizon;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+pub use self::endpoint_body::{Read as Given, Refused, read_endpoint};
 use self::operation::Operation;
 use self::problem::Problem;
 use self::rate::Rate;
@@ -75,6 +80,8 @@ struct Inner {
     /// The places of streams.
     streams: Arc<Semaphore>,
     rate: Rate,
+    /// Of event types whose payloads are checked.
+    schemas: SchemaCache,
 }
 
 /// What URLs of endpoints are judged by.
@@ -87,15 +94,9 @@ pub struct Egress {
 
 impl Api {
     /// An API on this database, with the keys that seal secrets. `open`: who asks from this machine itself needs no API key, for trying
-    /// things out.
+    /// things out. Each caller may ask `per_second` times a second.
     #[must_use]
-    pub fn new(db: Db, keys: Arc<KeyRing>, egress: Egress, open: bool) -> Self {
-        Self::limited(db, keys, egress, open, rate::USUAL)
-    }
-
-    /// The same with so many requests a second for each caller.
-    #[must_use]
-    pub fn limited(
+    pub fn new(
         db: Db,
         keys: Arc<KeyRing>,
         egress: Egress,
@@ -104,7 +105,8 @@ impl Api {
     ) -> Self {
         let (horizon, rate) = (Horizon::new(db.clone()), Rate::new(per_second));
         let streams = Arc::new(Semaphore::new(stream::MOST_STREAMS));
-        Self(Arc::new(Inner { db, keys, egress, open, horizon, streams, rate }))
+        let schemas = SchemaCache::default();
+        Self(Arc::new(Inner { db, keys, egress, open, horizon, streams, rate, schemas }))
     }
 
     fn keys(&self) -> &KeyRing {
@@ -129,6 +131,10 @@ impl Api {
 
     fn rate(&self) -> &Rate {
         &self.0.rate
+    }
+
+    fn schemas(&self) -> &SchemaCache {
+        &self.0.schemas
     }
 
     fn is_open(&self) -> bool {
@@ -172,8 +178,11 @@ fn operations() -> Vec<Operation> {
         pull::operations(),
         deliveries::operations(),
         jobs::operations(),
+        event_types::operations(),
         api_keys::operations(),
         audit::operations(),
+        tenants::operations(),
+        filters::operations(),
         webhooks::operations(),
     ];
     all.into_iter().flatten().collect()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_core::address::TenantRules;
-use postrider_core::auth::Auth;
+use postrider_core::auth::{Auth, TlsIdentity};
 use postrider_core::batch::{BatchPolicy, Encoding};
 use postrider_core::endpoint;
 use postrider_core::filter::FilterError;
@@ -15,6 +15,7 @@ use postrider_core::ordering::{OnFailure, Ordering};
 use postrider_core::retry::Schedule;
 use postrider_core::signing::{Profile, SecretKind, SigningSecret};
 use postrider_core::url::{EndpointUrl, UrlPolicy};
+use postrider_destinations::EndpointTls;
 use postrider_store::Db;
 use postrider_store::admin::egress;
 use postrider_store::admin::endpoints::{Change, Endpoint, EndpointChange, Order, RequestSettings};
@@ -26,6 +27,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Egress;
+use super::body::parse;
 use super::problem::Problem;
 use super::shapes::{
     AnyObject, AnyValue, EndpointKindWord, EventTypePattern, FormatWord, OrderingWord,
@@ -91,6 +93,10 @@ pub(super) struct EndpointBody {
     #[schemars(with = "Option<AnyObject>")]
     #[serde(deserialize_with = "given")]
     auth: Given<Value>,
+    /// A client certificate with its key, authorities of its own, or both; what is not named stays. Never shown again.
+    #[schemars(with = "Option<TlsBody>")]
+    #[serde(deserialize_with = "given")]
+    tls: Given<TlsBody>,
     #[schemars(with = "Option<OrderingWord>")]
     ordering: Option<String>,
     /// block, or skip:N after so many attempts.
@@ -134,6 +140,56 @@ struct BatchBody {
     max_wait_ms: Option<u64>,
     max_bytes: Option<i64>,
     encoding: Option<String>,
+}
+
+/// PEM texts. No `Debug`: one of them is a key.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NewTls")]
+struct TlsBody {
+    /// The client certificate, with what is between it and its authority; together with its key.
+    #[schemars(length(max = 65_536))]
+    certificate: Option<String>,
+    #[schemars(length(max = 65_536))]
+    key: Option<String>,
+    /// The authorities that are believed, instead of the usual ones.
+    #[schemars(length(max = 65_536))]
+    ca: Option<String>,
+}
+
+/// What a document says about an endpoint.
+#[derive(Debug)]
+pub struct Read {
+    /// What is to change, or to be set on a new one.
+    pub change: EndpointChange,
+    /// Its secret, and whether the document brought it.
+    pub secret: Option<(SigningSecret, bool)>,
+    pub enabled: Option<bool>,
+}
+
+/// Why a document is not taken: the fields to blame, each with the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused(pub String);
+
+/// Reads an endpoint as `POST` and `PATCH` of `/endpoints` take it, for a tenant and beside what there is of it: what the API would
+/// accept and nothing else.
+///
+/// # Errors
+/// When a field cannot be accepted, or the database cannot be asked for the tenant's rules.
+pub async fn read_endpoint(
+    db: &Db,
+    egress: &Egress,
+    tenant: &str,
+    was: Option<&Endpoint>,
+    document: &Value,
+) -> Result<Read, Refused> {
+    let read = async {
+        let body: EndpointBody = parse(document.to_string().as_bytes())?;
+        let change = body.change(db, egress, tenant, was).await?;
+        let secret = body.secret.as_ref().map(SecretBody::secret).transpose()?;
+        Ok::<_, Problem>(Read { change, secret, enabled: body.enabled })
+    };
+    read.await.map_err(|problem| Refused(problem.detail().to_owned()))
 }
 
 /// The schema of a body that adds an endpoint.
@@ -244,7 +300,7 @@ impl EndpointBody {
             format: self.format()?,
             signing: self.profiles()?,
             auth,
-            tls: Change::Keep,
+            tls: change(&self.tls, TlsBody::identity)?,
         };
         let order = self.order(was)?;
         let batch = change(&self.batch, |batch| {
@@ -329,6 +385,23 @@ impl SecretBody {
                 })
             }
         }
+    }
+}
+
+impl TlsBody {
+    /// Codes: `tls.pair`, `tls.length`, `tls.pem`, `required`.
+    fn identity(&self) -> Result<TlsIdentity, Problem> {
+        let Self { certificate, key, ca } = self;
+        let identity =
+            TlsIdentity { certificate: certificate.clone(), key: key.clone(), ca: ca.clone() };
+        let identity = identity.checked()?;
+        if identity.certificate.is_none() && identity.ca.is_none() {
+            let detail = "needs certificate and key, or ca; null takes both away";
+            return Err(Problem::field("/tls", "required", detail));
+        }
+        EndpointTls::new(&identity)
+            .map_err(|error| InputError::new("tls", "tls.pem", error.to_string()))?;
+        Ok(identity)
     }
 }
 

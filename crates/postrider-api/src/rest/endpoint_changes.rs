@@ -13,7 +13,9 @@ use postrider_core::input::check_tenant;
 use postrider_core::signing::{Profile, SigningSecret};
 use postrider_event::EventId;
 use postrider_store::StoreError;
-use postrider_store::admin::endpoints::{self, Backfill, Change, Endpoint, NewEndpoint, TestEvent};
+use postrider_store::admin::endpoints::{
+    self, Backfill, Change, Endpoint, EndpointChange, NewEndpoint, TestEvent,
+};
 use postrider_store::admin::secrets::{self, Overlap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -241,10 +243,7 @@ pub(super) async fn change(
         let secrets = endpoints::secrets(&caller.db, was.id).await?;
         endpoint::check_signed(&endpoints::lasting_kinds(&secrets), profiles)?;
     }
-    if let Change::Set(headers) = &change.headers {
-        let stored = Profile::list_from_json(&was.signing)?;
-        Profile::check_apart(change.settings.signing.as_ref().unwrap_or(&stored), headers)?;
-    }
+    check_apart(api, &was, &change)?;
     if let Some(wanted) = headers.get(IF_MATCH).filter(|wanted| wanted.as_bytes() != b"*") {
         if wanted.as_bytes() != tag(&was).as_bytes() {
             return Err(changed());
@@ -261,6 +260,23 @@ pub(super) async fn change(
         return Err(if conditional { changed() } else { super::endpoints::missing() });
     }
     find(caller, was.id).await
+}
+
+/// No profile writes a header that the endpoint has of its own, whichever of the two changes. Headers that no key opens say nothing: they
+/// are not sent either.
+fn check_apart(api: &Api, was: &Endpoint, change: &EndpointChange) -> Result<(), Problem> {
+    let headers = match &change.headers {
+        Change::Set(headers) => headers.clone(),
+        Change::Clear => return Ok(()),
+        Change::Keep if change.settings.signing.is_none() => return Ok(()),
+        Change::Keep => match was.headers(api.keys()) {
+            Ok(headers) => headers,
+            Err(_) => return Ok(()),
+        },
+    };
+    let stored = Profile::list_from_json(&was.signing)?;
+    let profiles = change.settings.signing.as_ref().unwrap_or(&stored);
+    Ok(Profile::check_apart(profiles, &headers)?)
 }
 
 /// What a new secret is to be, and how long those before it stay.
@@ -353,6 +369,12 @@ pub(super) async fn try_out(caller: &Caller, id: EndpointId) -> Result<Tested, P
     let endpoint = find(caller, id).await?;
     if endpoint.is_pull() {
         return Err(not_sent_to());
+    }
+    if endpoint.enabled && endpoint.paused_at.is_some() {
+        return Err(Problem::conflict(
+            "endpoint.paused",
+            "the endpoint is paused; resume it first",
+        ));
     }
     let event = EventId::random();
     let tried =

@@ -66,6 +66,8 @@ impl Problem {
             "delivery" => "delivery.not_found",
             "api key" => "api_key.not_found",
             "job" => "job.not_found",
+            "event type" => "event_type.not_found",
+            "tenant" => "tenant.not_found",
             _ => "not_found",
         };
         Self::new(StatusCode::NOT_FOUND, code, detail)
@@ -107,6 +109,11 @@ impl Problem {
             })
             .collect();
         Self { errors, ..Self::new(status, code, words.join("; ")) }
+    }
+
+    /// What went wrong, in words.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// The first field to blame.
