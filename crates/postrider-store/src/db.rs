@@ -9,7 +9,7 @@ use deadpool::managed::QueueMode;
 use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
 };
-use futures_util::future::try_join3;
+use futures_util::future::{try_join, try_join3};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -324,6 +324,22 @@ impl Session {
             try_join3(begun, self.run(statement, params), self.commit_pipelined()).await?;
         self.in_transaction = false;
         Ok(rows)
+    }
+
+    /// Two statements without parameters, one after the other; in one round trip where nothing has to stand around them.
+    pub(crate) async fn one_then_other(
+        &mut self,
+        one: &Statement,
+        other: &Statement,
+    ) -> Result<(Vec<Row>, Vec<Row>), StoreError> {
+        if self.is_plain() {
+            self.prepare(one).await?;
+            self.prepare(other).await?;
+            // Polled in this order, so sent and carried out in it.
+            return try_join(self.run(one, &[]), self.run(other, &[])).await;
+        }
+        let rows = self.query(one, &[]).await?;
+        Ok((rows, self.query(other, &[]).await?))
     }
 
     /// Like [`Session::query`], for statements that return no rows: how many rows they touched.

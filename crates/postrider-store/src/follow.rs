@@ -15,7 +15,7 @@ use crate::positions::{self, Interest, PlacedEvent, Position, Read, Wanted};
 use crate::{Db, StoreError};
 
 /// How long is waited before the next [`Follow::step`] when there was nothing.
-pub const TICK: Duration = Duration::from_millis(20);
+pub const TICK: Duration = Duration::from_millis(15);
 /// A look of somebody else's that is not older does too.
 const FRESH: Duration = Duration::from_millis(10);
 /// Events given above the horizon that are remembered. With more it waits for the horizon.

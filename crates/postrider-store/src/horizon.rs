@@ -80,9 +80,7 @@ impl Horizon {
             return Ok(Arc::clone(&known.sight));
         }
         let looked = Instant::now();
-        let (drawn, kept, removed_to) = self.drawn().await?;
-        // After it, never together: who draws between the two is in neither.
-        let holders = self.holders().await?;
+        let (drawn, kept, removed_to, holders) = self.read().await?;
         known.marks.look(drawn, kept, holders);
         known.looked = Some(looked);
         known.sight = Arc::new(known.marks.sight(removed_to));
@@ -91,21 +89,20 @@ impl Horizon {
         Ok(Arc::clone(&known.sight))
     }
 
-    async fn drawn(&self) -> Result<(i64, i64, i64), StoreError> {
-        let rows = self.0.db.session().await?.query(&HORIZON_DRAWN, &[]).await?;
-        let row = rows.first().ok_or_else(|| {
+    /// The last number drawn, what is kept, what was removed, and then who holds the lock.
+    async fn read(&self) -> Result<(i64, i64, i64, Vec<String>), StoreError> {
+        let mut session = self.0.db.session().await?;
+        // In this order: who draws after the number was read draws a higher one.
+        let (drawn, holders) = session.one_then_other(&HORIZON_DRAWN, &HORIZON_HOLDERS).await?;
+        let row = drawn.first().ok_or_else(|| {
             StoreError::other(HORIZON_DRAWN.name, "the row of postrider.webhook_horizon is gone")
         })?;
         if row.get::<_, i64>(3) != 1 {
             let detail = "the sequence postrider.webhook_event_ids_seq_seq must have CACHE 1";
             return Err(StoreError::other(HORIZON_DRAWN.name, detail));
         }
-        Ok((row.get(0), row.get(1), row.get(2)))
-    }
-
-    async fn holders(&self) -> Result<Vec<String>, StoreError> {
-        let rows = self.0.db.session().await?.query(&HORIZON_HOLDERS, &[]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        let holders = holders.iter().map(|row| row.get(0)).collect();
+        Ok((row.get(0), row.get(1), row.get(2), holders))
     }
 
     /// Keeps what is decided. A database that takes no changes is read all the same.

@@ -123,16 +123,7 @@ pub async fn read(
     let mut read = Read { events: Vec::new(), to: after };
     let mut bytes = 0;
     while read.to < up_to && begun.elapsed() < LOOKING {
-        let mut session = all.session().await?;
-        let rows = session.query(&EVENTS_SPAN, &[&read.to, &up_to, &wanted.since, &SPAN]).await?;
-        drop(session);
-        let (last, events): (Option<i64>, i64) =
-            rows.first().map_or((None, 0), |row| (row.get(0), row.get(1)));
-        let Some(last) = last else {
-            read.to = up_to;
-            break;
-        };
-        let end = if events < SPAN { up_to } else { last };
+        let end = span(all, wanted, read.to, up_to).await?;
         while read.to < end {
             let rows = between(own, wanted, read.to, end).await?;
             let full = i64::try_from(rows.len()).is_ok_and(|rows| rows >= ROWS);
@@ -155,6 +146,19 @@ pub async fn read(
         }
     }
     Ok(read)
+}
+
+/// Where a piece ends that has no more than so many events, whoever they are of.
+async fn span(all: &Db, wanted: &Wanted<'_>, after: i64, up_to: i64) -> Result<i64, StoreError> {
+    // Between so few numbers there are no more events.
+    if up_to - after <= SPAN {
+        return Ok(up_to);
+    }
+    let mut session = all.session().await?;
+    let rows = session.query(&EVENTS_SPAN, &[&after, &up_to, &wanted.since, &SPAN]).await?;
+    let (last, events): (Option<i64>, i64) =
+        rows.first().map_or((None, 0), |row| (row.get(0), row.get(1)));
+    Ok(last.filter(|_| events >= SPAN).unwrap_or(up_to))
 }
 
 async fn between(

@@ -72,7 +72,7 @@ fn word(reason: Reason) -> &'static str {
         Reason::Disabled => "disabled",
         Reason::CreatedLater => "created_later",
         Reason::ChangedSince => "changed_since",
-        Reason::Read => "read, not sent",
+        Reason::Read => "read",
         Reason::OwnTrouble => "own_trouble",
     }
 }

@@ -65,21 +65,25 @@ pub(crate) async fn prove(ground: &Ground, lines: &mut Lines) -> anyhow::Result<
 /// Starts it, and waits until it listens.
 async fn listen(stage: &Stage, receiver: &Receiver, key: &Path) -> anyhow::Result<(Child, Secret)> {
     let (server, url) = (format!("http://{}", stage.address), receiver.url("/hook"));
+    // A file: a pipe that nobody reads would be full in the middle of it.
+    let log = stage.installation.folder.join("listen.jsonl");
     let mut command = stage.installation.command(&["listen", "--forward-to", &url, "--jsonl"]);
     command.arg("--server").arg(server).arg("--api-key-file").arg(key);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().context("start postrider listen")?;
-    let (out, err) = (child.stdout.take(), child.stderr.take());
-    let (Some(out), Some(err)) = (out, err) else { bail!("listen has no pipes") };
-    let (mut out, mut err) = (BufReader::new(out).lines(), BufReader::new(err).lines());
+    command.stdin(Stdio::null()).stdout(std::fs::File::create(&log)?).stderr(Stdio::piped());
+    let mut child = command.kill_on_drop(true).spawn().context("start postrider listen")?;
+    let err = child.stderr.take().context("listen has no pipe")?;
+    let mut err = BufReader::new(err).lines();
     let said = tokio::time::timeout(LIMIT, err.next_line()).await.context("listen says nothing")?;
     let said = said?.unwrap_or_default();
     let secret = said.strip_prefix("Secret: ").with_context(|| format!("listen said: {said}"))?;
     let secret = Secret::parse(secret).context("the secret that listen made")?;
-    let line = tokio::time::timeout(LIMIT, out.next_line()).await.context("it does not listen")?;
-    line?.context("listen ended")?;
-    // It writes little, and nobody reads on.
-    child.stdout = Some(out.into_inner().into_inner());
+    let begun = Instant::now();
+    while !std::fs::read_to_string(&log)?.contains('\n') {
+        if begun.elapsed() > LIMIT {
+            bail!("it does not listen");
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     child.stderr = Some(err.into_inner().into_inner());
     Ok((child, secret))
 }

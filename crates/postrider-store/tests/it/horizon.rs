@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use postrider_store::follow::Follow;
 use postrider_store::horizon::{Horizon, Sight};
+use postrider_store::positions::Position;
 use postrider_store::{Connect, Db, Mode};
 use postrider_testkit::TestDb;
 use tokio_postgres::Client;
@@ -141,4 +143,55 @@ async fn among_many_publishers_nothing_below_the_horizon_is_seen_for_the_first_t
     let all = client.query(below, &[&i64::MAX]).await.unwrap();
     let sight = horizon.look(Duration::ZERO).await.unwrap();
     assert_eq!((sight.decided >= all.last().unwrap().get(0), sight.drawn), (true, sight.decided));
+}
+
+#[tokio::test]
+async fn who_follows_is_given_every_committed_event_once_and_a_position_that_misses_none() {
+    let test = TestDb::new().await;
+    let connect = Connect::parse(test.url(), "postrider-test", None).unwrap();
+    let db = Db::new(&connect, Mode::Direct, 4).unwrap();
+    let horizon = Horizon::new(db.clone());
+    let follow = |at| {
+        Follow::from(horizon.clone(), (db.clone(), db.clone()), Some("t".to_owned()), None, at)
+    };
+    let (client, long) = (test.client().await, test.client().await);
+    let mut first = follow(Position::default());
+    first.begin_now().await.unwrap();
+    long.batch_execute("BEGIN").await.unwrap();
+    publish(&long, "long").await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut publishers = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        publishers.spawn(crowd(test.client().await, number, Arc::clone(&stop)));
+    }
+    // In the middle another one begins where the first one says that nothing is missing.
+    let (mut given, mut again, mut second) = (Vec::new(), Vec::new(), None);
+    while given.len() < 400 {
+        given.extend(first.step().await.unwrap().into_iter().map(|(_, event)| event.seq));
+        if given.len() > 200 && second.is_none() {
+            second = Some((follow(first.at()), first.at().seq));
+        }
+        if let Some((second, _)) = &mut second {
+            again.extend(second.step().await.unwrap().into_iter().map(|(_, event)| event.seq));
+        }
+    }
+    long.batch_execute("COMMIT").await.unwrap();
+    stop.store(true, Ordering::Relaxed);
+    while let Some(ended) = publishers.join_next().await {
+        ended.unwrap();
+    }
+    let (mut second, from) = second.unwrap();
+    let drawn = horizon.look(Duration::ZERO).await.unwrap().drawn;
+    while first.at().seq < drawn || second.at().seq < drawn {
+        given.extend(first.step().await.unwrap().into_iter().map(|(_, event)| event.seq));
+        again.extend(second.step().await.unwrap().into_iter().map(|(_, event)| event.seq));
+    }
+    let sql = "SELECT seq FROM postrider.webhook_events ORDER BY seq";
+    let all: Vec<i64> =
+        client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    given.sort_unstable();
+    again.sort_unstable();
+    assert_eq!(given, all);
+    let rest: Vec<i64> = all.into_iter().filter(|seq| *seq > from).collect();
+    assert_eq!(again, rest);
 }
