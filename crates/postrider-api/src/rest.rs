@@ -11,7 +11,10 @@ mod cursor;
 mod deliveries;
 mod endpoint_body;
 mod endpoint_changes;
+mod endpoint_stats;
 mod endpoints;
+mod event_filter;
+mod event_stats;
 mod events;
 mod explain;
 mod idempotency;
@@ -119,9 +122,11 @@ struct Peer(SocketAddr);
 /// Everything that can be asked.
 fn operations() -> Vec<Operation> {
     let all = [
+        event_stats::operations(),
         events::operations(),
         publish::operations(),
         endpoints::operations(),
+        endpoint_stats::operations(),
         deliveries::operations(),
         jobs::operations(),
         api_keys::operations(),

@@ -212,6 +212,12 @@ impl Session {
             .map_err(|error| StoreError::new("beginning a transaction", error))
     }
 
+    /// Sets something for the rest of the open transaction.
+    pub(crate) async fn limit(&self, setting: &'static str) -> Result<(), StoreError> {
+        let set = self.client().batch_execute(setting).await;
+        set.map_err(|error| StoreError::new("setting up a transaction", error))
+    }
+
     /// Runs a statement inside the open transaction.
     pub(crate) async fn run(
         &self,

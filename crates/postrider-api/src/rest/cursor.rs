@@ -51,10 +51,19 @@ impl List {
         limit: i64,
     ) -> Page<V> {
         let full = i64::try_from(data.len()).is_ok_and(|count| count >= limit);
-        let next = last
-            .filter(|_| full)
+        self.page_before(data, last.filter(|_| full), false)
+    }
+
+    /// A page and where the next one begins. `cut`: it ended because enough was looked at.
+    pub(super) fn page_before<V, T: ToString>(
+        &self,
+        data: Vec<V>,
+        next: Option<T>,
+        cut: bool,
+    ) -> Page<V> {
+        let next = next
             .map(|key| URL_SAFE_NO_PAD.encode([&self.digest, key.to_string().as_bytes()].concat()));
-        Page { data, has_more: next.is_some(), next_cursor: next, cut: false }
+        Page { data, has_more: next.is_some(), next_cursor: next, cut }
     }
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod endpoint_fields;
 mod endpoints;
+mod event_queries;
 mod events;
 mod idempotency;
 mod keys;

@@ -20,6 +20,7 @@ use crate::statement::{
 use crate::{Db, StoreError};
 
 mod change;
+pub mod stats;
 mod trial;
 
 pub use change::{

@@ -91,6 +91,8 @@ async fn a_migration_that_waits_for_a_table_in_use_keeps_nobody_off_it_for_long(
         END $$;
         DROP FUNCTION postrider.audit CASCADE; DROP FUNCTION postrider.wall_off_tenants, postrider.acting_tenant;
         DROP VIEW postrider.v_events, postrider.v_stuck, postrider.v_backlog, postrider.v_endpoint_health;
+        DROP INDEX postrider.webhook_events_tenant, postrider.webhook_events_type, postrider.webhook_events_user, postrider.webhook_deliveries_closed_endpoint;
+        DROP FUNCTION postrider.distinct_id_v1, postrider.event_data_v1, postrider.event_field_v1, postrider.lacking_indexes_v1;
         DROP TABLE postrider.api_keys, postrider.idempotency_keys, postrider.audit_log, postrider.jobs;
         ALTER TABLE postrider.webhook_endpoint_health DROP COLUMN warned_at;
         DELETE FROM postrider.schema_history WHERE version >= 12";
@@ -114,7 +116,7 @@ async fn a_migration_that_waits_for_a_table_in_use_keeps_nobody_off_it_for_long(
     let applied = tokio::time::timeout(Duration::from_secs(20), up.join_next()).await;
     let applied = applied.expect("it comes back").expect("there is one").unwrap();
     assert_eq!(
-        applied.unwrap(),
+        applied.unwrap()[..4],
         ["V12__warned_at", "V13__api_keys_and_audit", "V14__jobs", "V15__views"]
     );
 }
