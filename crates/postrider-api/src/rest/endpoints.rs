@@ -145,8 +145,7 @@ struct Deleted {
 }
 
 async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<EndpointDocument>>, Problem> {
-    let (tenant, limit, cursor) =
-        (params.text("tenant_id"), params.limit()?, params.text("cursor"));
+    let (tenant, limit, cursor) = (params.tenant()?, params.limit()?, params.text("cursor"));
     params.end()?;
     let tenant = caller.tenant_of(tenant.as_deref())?;
     let list = List::of("endpoints", &json!([tenant]));
@@ -206,7 +205,11 @@ async fn deliveries_of(
     params: Params,
 ) -> Result<Json<Page<Delivery>>, Problem> {
     let id = of_path(&id)?;
-    deliveries::page(&caller, caller.tenant.as_deref(), Some(id), params).await
+    let page = deliveries::page(&caller, caller.tenant.as_deref(), Some(id), params).await?;
+    if page.data.is_empty() && !page.has_more {
+        find(&caller, id).await?;
+    }
+    Ok(page)
 }
 
 /// After the answer nothing starts any more by what the endpoint was.

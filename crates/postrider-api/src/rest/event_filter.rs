@@ -19,6 +19,7 @@ const MOST_ATTRIBUTES: usize = 10;
 
 /// The parameters, but for attributes: their names are the publisher's.
 pub(super) fn narrowing() -> [Param; 8] {
+    let spans = r"^([1-9][0-9]{0,2}(s|m|h)|([1-9][0-9]?|[1-3][0-9]{2}|400)d)$";
     let states = json!({ "type": "string", "enum": ["pending", "failed", "fanned_out"] });
     [
         tenant_param(),
@@ -28,7 +29,11 @@ pub(super) fn narrowing() -> [Param; 8] {
         param("state", "Where it stands", states),
         param("since", "Not older than this; a day ago if nothing is said", time()),
         param("until", "Older than this", time()),
-        param("within", "Instead of since: not older than 30m, 24h, 7d …", text()),
+        param(
+            "within",
+            "Instead of since: not older than 30m, 24h, 7d …",
+            json!({ "type": "string", "pattern": spans }),
+        ),
     ]
 }
 
@@ -49,7 +54,7 @@ pub(super) struct Wanted {
 impl Wanted {
     pub(super) fn of(params: &mut Params) -> Result<Self, Problem> {
         let wanted = Self {
-            tenant: params.text("tenant_id"),
+            tenant: params.tenant()?,
             event_type: params.text("type"),
             distinct_id: params.text("distinct_id"),
             attributes: params.prefixed("attribute."),

@@ -8,6 +8,7 @@ use postrider_store::admin::events::stats::{self, Counted, Field, Group, StatsQu
 use postrider_store::admin::{SCAN_LIMIT, status};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::caller::Caller;
 use super::event_filter::{Wanted, narrowing};
@@ -36,14 +37,23 @@ pub(super) fn operations() -> Vec<Operation> {
             param("type", "An exact type, or a prefix as email.*", text()),
             Param {
                 required: true,
-                ..param("group_by", "type, day, template, attribute.NAME or data.PATH", text())
+                ..param("group_by", "type, day, template, attribute.NAME or data.PATH", grouping())
             },
-            param("unique", "Of how many: distinct_id, attribute.NAME or data.PATH", text()),
+            param("unique", "Of how many: distinct_id, attribute.NAME or data.PATH", telling_apart()),
             Param { required: true, ..param("since", "Not older than this", time()) },
             param("until", "Older than this, now if nothing is said; at most 400 days later", time()),
         ])
         .gives::<Stats>(200, "Days in their order, others by their size"),
     ]
+}
+
+fn grouping() -> Value {
+    let pattern = r"^(type|day|template|attribute\..+|data(\.[^.]+)+)$";
+    json!({ "type": "string", "pattern": pattern })
+}
+
+fn telling_apart() -> Value {
+    json!({ "type": "string", "pattern": r"^(distinct_id|attribute\..+|data(\.[^.]+)+)$" })
 }
 
 /// Whether there is an event.
@@ -96,7 +106,7 @@ struct StatsGroup {
 }
 
 async fn count(caller: Caller, mut params: Params) -> Result<Json<Stats>, Problem> {
-    let (tenant, event_type) = (params.text("tenant_id"), params.text("type"));
+    let (tenant, event_type) = (params.tenant()?, params.text("type"));
     let (group_by, unique) = (params.text("group_by"), params.text("unique"));
     let (since, until) = (params.time("since")?, params.time("until")?);
     params.end()?;

@@ -184,7 +184,7 @@ pub(super) async fn find(
     id: &str,
     mut params: Params,
 ) -> Result<EventKey, Problem> {
-    let tenant = params.text("tenant_id");
+    let tenant = params.tenant()?;
     params.end()?;
     let missing = || Problem::not_found("event", "there is no such event");
     let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';

@@ -193,8 +193,7 @@ async fn recover(
 }
 
 async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<Job>>, Problem> {
-    let (tenant, limit, cursor) =
-        (params.text("tenant_id"), params.limit()?, params.text("cursor"));
+    let (tenant, limit, cursor) = (params.tenant()?, params.limit()?, params.text("cursor"));
     params.end()?;
     let tenant = caller.tenant_of(tenant.as_deref())?;
     let list = List::of("jobs", &json!([tenant]));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use postrider_core::input::check_tenant;
 
 use super::problem::Problem;
 
@@ -72,6 +73,16 @@ impl Params {
             text.parse().map_err(|_| refused(name, code(name), &format!("must be {what}")))
         };
         self.text(name).map(read).transpose()
+    }
+
+    /// The tenant that is asked about. Code: `tenant.syntax`.
+    pub(super) fn tenant(&mut self) -> Result<Option<String>, Problem> {
+        let tenant = self.text("tenant_id");
+        if let Some(tenant) = &tenant {
+            check_tenant(tenant)
+                .map_err(|error| refused("tenant_id", error.code, &error.detail))?;
+        }
+        Ok(tenant)
     }
 
     /// A time.

@@ -1,6 +1,7 @@
 //! The REST API over real sockets, with a real database behind it.
 
 mod access;
+mod bad_requests;
 mod endpoint_fields;
 mod endpoints;
 mod event_queries;
