@@ -31,10 +31,12 @@ macro_rules! statements {
 statements! {
     ADMIN_API_KEYS_FIND = "admin_api_keys/find" (BYTEA);
     ADMIN_API_KEYS_INSERT = "admin_api_keys/insert" (UUID, TEXT, TEXT, BYTEA, TEXT, TEXT_ARRAY, FLOAT8);
-    ADMIN_API_KEYS_LIST = "admin_api_keys/list" (TEXT, UUID, INT8);
+    ADMIN_API_KEYS_LIST = "admin_api_keys/list" (UUID, INT8);
+    ADMIN_API_KEYS_LIST_OF_TENANT = "admin_api_keys/list_of_tenant" (TEXT, UUID, INT8);
     ADMIN_API_KEYS_REVOKE = "admin_api_keys/revoke" (UUID, TEXT);
     ADMIN_API_KEYS_USED = "admin_api_keys/used" (UUID);
     ADMIN_AUDIT_LIST = "admin_audit/list" (TEXT, TEXT, TEXT, TIMESTAMPTZ, INT8, INT8, INT8);
+    ADMIN_AUDIT_LIST_OF_TENANT = "admin_audit/list_of_tenant" (TEXT, TEXT, TEXT, TIMESTAMPTZ, INT8, INT8, INT8);
     ADMIN_DELIVERIES_ATTEMPTS = "admin_deliveries/attempts" (UUID, TIMESTAMPTZ);
     ADMIN_DELIVERIES_BY_KEYS = "admin_deliveries/by_keys" (UUID_ARRAY);
     ADMIN_DELIVERIES_CANCEL = "admin_deliveries/cancel" (UUID, TEXT);
@@ -56,7 +58,8 @@ statements! {
     ADMIN_ENDPOINTS_DELETE = "admin_endpoints/delete" (UUID);
     ADMIN_ENDPOINTS_FIND = "admin_endpoints/find" (UUID, UUID);
     ADMIN_ENDPOINTS_INSERT = "admin_endpoints/insert" (UUID, TEXT, TEXT, TEXT, TEXT_ARRAY, JSONB, BYTEA, INT4_ARRAY, INT4, INT4, BOOL, BOOL, TEXT, JSONB);
-    ADMIN_ENDPOINTS_LIST = "admin_endpoints/list" (TEXT, UUID, INT8);
+    ADMIN_ENDPOINTS_LIST = "admin_endpoints/list" (UUID, INT8);
+    ADMIN_ENDPOINTS_LIST_OF_TENANT = "admin_endpoints/list_of_tenant" (TEXT, UUID, INT8);
     ADMIN_ENDPOINTS_OPEN = "admin_endpoints/open" (UUID, INT8);
     ADMIN_ENDPOINTS_OWED = "admin_endpoints/owed" (UUID);
     ADMIN_ENDPOINTS_ORDER = "admin_endpoints/order" (UUID, TEXT, INT2);
@@ -92,8 +95,10 @@ statements! {
     ADMIN_IDEMPOTENCY_CLAIM = "admin_idempotency/claim" (BYTEA, BYTEA);
     ADMIN_IDEMPOTENCY_FORGET = "admin_idempotency/forget" (BYTEA);
     ADMIN_IDEMPOTENCY_LOOK = "admin_idempotency/look" (BYTEA);
+    ADMIN_JOBS_FIND = "admin_jobs/find" (UUID);
     ADMIN_JOBS_INSERT = "admin_jobs/insert" (UUID, TEXT, UUID, TIMESTAMPTZ, TIMESTAMPTZ, JSONB, INT4, INT8, TEXT);
-    ADMIN_JOBS_LIST = "admin_jobs/list" (TEXT, UUID, UUID, INT8);
+    ADMIN_JOBS_LIST = "admin_jobs/list" (UUID, INT8);
+    ADMIN_JOBS_LIST_OF_TENANT = "admin_jobs/list_of_tenant" (TEXT, UUID, INT8);
     ADMIN_JOBS_STOP = "admin_jobs/stop" (UUID, TEXT);
     ADMIN_STATUS_BACKLOG = "admin_status/backlog" (INT8);
     ADMIN_STATUS_PARTITIONS = "admin_status/partitions" ();

@@ -9,7 +9,7 @@ FROM (
                AND ($2 IS NULL OR y.type = $2) AND ($3 IS NULL OR starts_with(y.type, $3))
                AND $4 IS NULL
                AND ($5 IS NULL OR NOT EXISTS (SELECT FROM jsonb_each_text($5) a WHERE (y.attributes ->> a.key) IS DISTINCT FROM a.value))
-               AND ($6 IS NULL OR $6 = ANY (y.labels))
+               AND ($6 IS NULL OR coalesce($6 = ANY (y.labels), false))
                AND ($7 IS NULL OR $7 = CASE WHEN EXISTS (SELECT FROM postrider.webhook_events_pending p WHERE p.seq = y.seq) THEN 'pending'
                                             WHEN EXISTS (SELECT FROM postrider.webhook_events_failed f WHERE f.seq = y.seq) THEN 'failed'
                                             ELSE 'fanned_out' END) AS wanted

@@ -7,9 +7,9 @@ FROM (
     SELECT y.bucket, y.seq, y.created_at, row_number() OVER (ORDER BY y.bucket, y.seq) AS looked_at,
            y.created_at >= $8 AND y.created_at < $9
                AND ($2 IS NULL OR y.type = $2) AND ($3 IS NULL OR starts_with(y.type, $3))
-               AND ($4 IS NULL OR postrider.distinct_id_v1(y.attributes, y.envelope) = $4)
+               AND ($4 IS NULL OR coalesce(postrider.distinct_id_v1(y.attributes, y.envelope) = $4, false))
                AND ($5 IS NULL OR NOT EXISTS (SELECT FROM jsonb_each_text($5) a WHERE (y.attributes ->> a.key) IS DISTINCT FROM a.value))
-               AND ($6 IS NULL OR $6 = ANY (y.labels))
+               AND ($6 IS NULL OR coalesce($6 = ANY (y.labels), false))
                AND ($7 IS NULL OR $7 = CASE WHEN EXISTS (SELECT FROM postrider.webhook_events_pending p WHERE p.seq = y.seq) THEN 'pending'
                                             WHEN EXISTS (SELECT FROM postrider.webhook_events_failed f WHERE f.seq = y.seq) THEN 'failed'
                                             ELSE 'fanned_out' END) AS wanted

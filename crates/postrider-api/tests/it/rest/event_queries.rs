@@ -112,27 +112,44 @@ async fn a_time_has_a_beginning_and_an_end_and_pages_lead_from_one_to_the_other(
 #[tokio::test]
 async fn a_page_that_looked_at_enough_says_so_and_the_next_one_goes_on() {
     let stage = Stage::set().await;
+    // So many tenants that nobody asks them one by one.
     stage
         .client
         .batch_execute(
-            "SELECT count(postrider.publish_v1('a', 'n' || i, 'many.of', '{}', CASE WHEN i = 5 THEN '{\"rare\":\"yes\"}' END::jsonb, NULL, NULL, NULL, NULL, false))
+            "SELECT count(postrider.publish_v1('t' || i, 'of_' || i, 'one.of', '{}', NULL, NULL, NULL, NULL, NULL, false)) FROM generate_series(1, 20) i;
+             SELECT count(postrider.publish_v1('a', 'n' || i, 'many.of', '{}', CASE WHEN i = 5 THEN '{\"rare\":\"yes\",\"user_id\":\"u\"}' END::jsonb,
+                                               CASE WHEN i = 5 THEN '{seldom}' END::text[], NULL, NULL, NULL, false))
              FROM generate_series(1, 9000) i",
         )
         .await
         .expect("published");
-    let (mut found, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
-    loop {
-        let page = stage.get(&stage.a, &format!("/events?attribute.rare=yes{cursor}")).await.body;
-        pages += 1;
-        found.extend(ids(&page).into_iter().map(str::to_owned));
-        let Some(next) = page["next_cursor"].as_str() else {
-            assert_eq!(page["cut"], false);
-            break;
-        };
-        assert_eq!(page["cut"], true);
-        cursor = format!("&cursor={next}");
+    for (key, query) in [
+        (&stage.a, "attribute.rare=yes"),
+        (&stage.a, "label=seldom"),
+        (&stage.admin, "distinct_id=u"),
+        (&stage.admin, "label=seldom&type=many.*"),
+    ] {
+        let (mut found, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+        loop {
+            let page = stage.get(key, &format!("/events?{query}{cursor}")).await.body;
+            pages += 1;
+            found.extend(ids(&page).into_iter().map(str::to_owned));
+            let Some(next) = page["next_cursor"].as_str() else {
+                assert_eq!(page["cut"], false, "{query}");
+                break;
+            };
+            assert_eq!(page["cut"], true, "{query}");
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(
+            (found, pages),
+            (vec!["n5".to_owned()], 3),
+            "{query}: 4,000 are looked at for a page"
+        );
     }
-    assert_eq!((found, pages), (vec!["n5".to_owned()], 3), "4,000 are looked at for a page");
+    // Whoever asks for one of few is told at once.
+    let of_user = stage.get(&stage.a, "/events?distinct_id=u").await.body;
+    assert_eq!((ids(&of_user), &of_user["cut"]), (vec!["n5"], &json!(false)));
 }
 
 #[tokio::test]
