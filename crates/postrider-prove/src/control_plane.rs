@@ -1,8 +1,10 @@
 //! The lines of `cargo prove control-plane`: what issue 4 must show, the API and what people steer with.
 
 mod bad_inputs;
+mod event_queries;
 mod idempotency;
 mod isolation;
+mod scale;
 mod schemathesis;
 mod stage;
 
@@ -24,11 +26,14 @@ pub(crate) const LINES: &[Proof] = &[
     },
     Proof { name: "schema", prove: None },
     Proof { name: "listen", prove: None },
-    Proof { name: "event-queries", prove: None },
+    Proof {
+        name: "event-queries",
+        prove: Some(|ground, lines| Box::pin(event_queries::prove(ground, lines))),
+    },
     Proof { name: "backfill", prove: None },
     Proof {
         name: "schemathesis",
         prove: Some(|ground, lines| Box::pin(schemathesis::prove(ground, lines))),
     },
-    Proof { name: "scale", prove: None },
+    Proof { name: "scale", prove: Some(|ground, lines| Box::pin(scale::prove(ground, lines))) },
 ];
