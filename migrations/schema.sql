@@ -30,6 +30,7 @@ CREATE TABLE postrider.audit_log (
     action text NOT NULL,
     subject text NOT NULL,
     changes jsonb DEFAULT '{}'::jsonb NOT NULL,
+    acting_tenant text COLLATE "C" DEFAULT postrider.acting_tenant(),
     CONSTRAINT audit_log_pkey PRIMARY KEY (id)
 );
 
@@ -51,6 +52,7 @@ CREATE TABLE postrider.installation (
     switched_off boolean DEFAULT false NOT NULL,
     max_data_bytes integer DEFAULT 262144 NOT NULL,
     max_endpoints_per_tenant integer DEFAULT 50 NOT NULL,
+    catalog_strict boolean DEFAULT false NOT NULL,
     CONSTRAINT installation_max_data_bytes_check CHECK (((max_data_bytes >= 1024) AND (max_data_bytes <= 1048576))),
     CONSTRAINT installation_max_endpoints_per_tenant_check CHECK ((max_endpoints_per_tenant > 0)),
     CONSTRAINT installation_pkey PRIMARY KEY (singleton),
@@ -118,6 +120,7 @@ CREATE TABLE postrider.tenants (
     max_in_flight integer,
     rate_limit integer,
     updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    capture_engagement_events boolean DEFAULT false NOT NULL,
     CONSTRAINT tenants_max_in_flight CHECK (((max_in_flight >= 1) AND (max_in_flight <= 100000))),
     CONSTRAINT tenants_pkey PRIMARY KEY (tenant_id),
     CONSTRAINT tenants_rate_limit CHECK (((rate_limit >= 1) AND (rate_limit <= 1000000))),
@@ -315,6 +318,8 @@ CREATE TABLE postrider.webhook_endpoints (
     batch_max_wait_ms integer,
     batch_max_bytes integer,
     batch_encoding text,
+    paused_at timestamp with time zone,
+    paused_reason text,
     CONSTRAINT webhook_endpoints_auth_check CHECK ((auth = ANY (ARRAY['basic'::text, 'bearer'::text, 'oauth2'::text]))),
     CONSTRAINT webhook_endpoints_auth_sealed_check CHECK (((auth IS NULL) = (auth_sealed IS NULL))),
     CONSTRAINT webhook_endpoints_batch CHECK ((num_nulls(batch_max_events, batch_max_wait_ms, batch_max_bytes, batch_encoding) = ANY (ARRAY[0, 4]))),
@@ -329,6 +334,8 @@ CREATE TABLE postrider.webhook_endpoints (
     CONSTRAINT webhook_endpoints_kind_check CHECK ((kind = 'webhook'::text)),
     CONSTRAINT webhook_endpoints_max_in_flight_check CHECK (((max_in_flight >= 1) AND (max_in_flight <= 1000))),
     CONSTRAINT webhook_endpoints_ordering CHECK ((ordering = ANY (ARRAY['none'::text, 'key'::text, 'endpoint'::text]))),
+    CONSTRAINT webhook_endpoints_paused_for_a_reason CHECK (((paused_reason IS NULL) OR (paused_at IS NOT NULL))),
+    CONSTRAINT webhook_endpoints_paused_reason CHECK ((length(paused_reason) <= 200)),
     CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id),
     CONSTRAINT webhook_endpoints_rate_limit CHECK (((rate_limit >= 1) AND (rate_limit <= 100000))),
     CONSTRAINT webhook_endpoints_retry_schedule_ms_check CHECK (((cardinality(retry_schedule_ms) >= 1) AND (cardinality(retry_schedule_ms) <= 30))),
@@ -350,6 +357,25 @@ CREATE TABLE postrider.webhook_event_ids (
     tenant_id text COLLATE "C" NOT NULL,
     id text COLLATE "C" NOT NULL,
     CONSTRAINT webhook_event_ids_pkey PRIMARY KEY (tenant_id, id)
+);
+
+CREATE TABLE postrider.webhook_event_types (
+    name text COLLATE "C" NOT NULL,
+    description text,
+    example json,
+    schema json,
+    schema_check text DEFAULT 'off'::text NOT NULL,
+    declared boolean DEFAULT true NOT NULL,
+    version bigint DEFAULT nextval('postrider.webhook_event_type_versions'::regclass) NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT webhook_event_types_check_needs_a_schema CHECK (((schema_check = 'off'::text) OR (schema IS NOT NULL))),
+    CONSTRAINT webhook_event_types_description_check CHECK ((length(description) <= 2000)),
+    CONSTRAINT webhook_event_types_example_check CHECK ((octet_length((example)::text) <= 65536)),
+    CONSTRAINT webhook_event_types_name_check CHECK (((length(name) <= 128) AND (name ~ '^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$'::text))),
+    CONSTRAINT webhook_event_types_pkey PRIMARY KEY (name),
+    CONSTRAINT webhook_event_types_schema_check CHECK ((octet_length((schema)::text) <= 131072)),
+    CONSTRAINT webhook_event_types_schema_check_check CHECK ((schema_check = ANY (ARRAY['off'::text, 'report'::text, 'enforce'::text])))
 );
 
 CREATE TABLE postrider.webhook_events (
@@ -430,9 +456,13 @@ CREATE TABLE postrider.webhook_workers (
 
 CREATE INDEX api_keys_tenant ON postrider.api_keys USING btree (tenant_id, id);
 
+CREATE INDEX audit_log_at ON postrider.audit_log USING btree (at, id);
+
 CREATE INDEX audit_log_tenant ON postrider.audit_log USING btree (tenant_id, id);
 
 CREATE INDEX idempotency_keys_created ON postrider.idempotency_keys USING btree (created_at);
+
+CREATE INDEX jobs_finished ON postrider.jobs USING btree (finished_at) WHERE (finished_at IS NOT NULL);
 
 CREATE UNIQUE INDEX jobs_one_an_endpoint ON postrider.jobs USING btree (endpoint_id) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
 
@@ -453,6 +483,8 @@ CREATE INDEX webhook_delivery_batches_endpoint ON postrider.webhook_delivery_bat
 CREATE INDEX webhook_endpoint_health_unwell ON postrider.webhook_endpoint_health USING btree (endpoint_id) WHERE ((first_failure_at IS NOT NULL) OR (paused_until IS NOT NULL));
 
 CREATE INDEX webhook_endpoint_secrets_endpoint ON postrider.webhook_endpoint_secrets USING btree (endpoint_id);
+
+CREATE INDEX webhook_endpoints_paused ON postrider.webhook_endpoints USING btree (id) WHERE ((paused_at IS NOT NULL) AND enabled);
 
 CREATE INDEX webhook_endpoints_tenant ON postrider.webhook_endpoints USING btree (tenant_id, id);
 
@@ -688,6 +720,22 @@ AS $function$
     SELECT CASE WHEN p_at = '-infinity' THEN '00000000-0000-0000-0000-000000000000'::uuid ELSE postrider.delivery_id_floor(p_at) END
 $function$;
 
+CREATE OR REPLACE FUNCTION postrider.delivery_id_v1(p_created_at timestamp with time zone, p_tenant text, p_event text, p_endpoint uuid, p_replay integer)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT encode(set_byte(set_byte(b.bytes, 6, get_byte(b.bytes, 6) & 15 | 128), 8, get_byte(b.bytes, 8) & 63 | 128), 'hex')::uuid
+    FROM (
+        SELECT substr(int8send(floor(extract(epoch FROM p_created_at) * 1000)::bigint), 3)
+               || substr(sha256(int4send(octet_length(p_tenant)) || convert_to(p_tenant, 'UTF8')
+                                || int4send(octet_length(p_event)) || convert_to(p_event, 'UTF8')
+                                || int4send(16) || uuid_send(p_endpoint)
+                                || int4send(2) || substr(int4send(p_replay), 3)), 1, 10) AS bytes
+    ) b
+$function$;
+
 CREATE OR REPLACE FUNCTION postrider.discard_partition(p_parent text, p_name text, OUT lo timestamp with time zone, OUT hi timestamp with time zone, OUT kind text)
  RETURNS record
  LANGUAGE plpgsql
@@ -745,6 +793,20 @@ BEGIN
             coalesce((SELECT min(r.lo) FROM postrider.partitions r WHERE r.parent = p_parent), v_gone.hi));
     END IF;
     RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.endpoint_of_text_v1(p_name text, p_id text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF p_id IS NULL OR p_id !~ '^whk_[0-9a-f]{32}$' THEN
+        RAISE EXCEPTION USING ERRCODE = '22023',
+            MESSAGE = format('postrider: %s: %s is not the id of an endpoint: expected whk_ and 32 lower-case hex digits', p_name, coalesce(quote_literal(left(p_id, 64)), 'null'));
+    END IF;
+    RETURN substr(p_id, 5)::uuid;
 END $function$;
 
 CREATE OR REPLACE FUNCTION postrider.endpoint_text_v1(p_endpoint uuid)
@@ -830,6 +892,19 @@ AS $function$
     END
 $function$;
 
+CREATE OR REPLACE FUNCTION postrider.event_schema_v1(type text, known_version bigint DEFAULT NULL::bigint, OUT version bigint, OUT schema_check text, OUT schema text)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN QUERY
+        SELECT t.version, t.schema_check, CASE WHEN t.version IS DISTINCT FROM known_version THEN t.schema::text END
+        FROM postrider.webhook_event_types t
+        WHERE t.name = $1 AND t.schema_check <> 'off';
+END $function$;
+
 CREATE OR REPLACE FUNCTION postrider.fill_partitions(p_parent text, p_lo timestamp with time zone, p_hi timestamp with time zone, p_now timestamp with time zone)
  RETURNS integer
  LANGUAGE plpgsql
@@ -869,6 +944,16 @@ AS $function$
 BEGIN
     RETURN EXISTS (SELECT FROM postrider.webhook_switches s
                    WHERE (s.scope, s.name) IN (('installation', ''), ('tenant', p_tenant), ('type', p_type)));
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.is_undeclared_v1(p_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN p_type <> 'postrider.test' AND NOT EXISTS (SELECT FROM postrider.webhook_event_types t WHERE t.name = p_type AND t.declared);
 END $function$;
 
 CREATE OR REPLACE FUNCTION postrider.lacking_indexes_v1()
@@ -917,6 +1002,17 @@ AS $function$
 BEGIN
     UPDATE postrider.installation SET switched_off = EXISTS (SELECT FROM postrider.webhook_switches);
     RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.number_event_type()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    NEW.version := nextval('postrider.webhook_event_type_versions');
+    RETURN NEW;
 END $function$;
 
 CREATE OR REPLACE FUNCTION postrider.partition_bound(p_parent text, p_at timestamp with time zone)
@@ -1007,6 +1103,24 @@ AS $function$
     FROM known k
     ORDER BY k.parent, k.lo
 $function$;
+
+CREATE OR REPLACE FUNCTION postrider.pause(endpoint_id text, reason text DEFAULT NULL::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_endpoint uuid := postrider.endpoint_of_text_v1('endpoint_id', endpoint_id);
+BEGIN
+    IF length(reason) > 200 THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'postrider: reason: must have at most 200 characters';
+    END IF;
+    IF NOT EXISTS (SELECT FROM postrider.webhook_endpoints e WHERE e.id = v_endpoint) THEN
+        RAISE EXCEPTION USING ERRCODE = 'P0002', MESSAGE = format('postrider: endpoint_id: there is no endpoint %s', endpoint_id);
+    END IF;
+    RETURN postrider.set_paused_v1(v_endpoint, true, reason);
+END $function$;
 
 CREATE OR REPLACE FUNCTION postrider.publish(type text, tenant text, data jsonb, key text[] DEFAULT NULL::text[], id text DEFAULT NULL::text, attributes jsonb DEFAULT NULL::jsonb, labels text[] DEFAULT NULL::text[], ordering_key text DEFAULT NULL::text, expires_after interval DEFAULT NULL::interval, traceparent text DEFAULT NULL::text, OUT event_id text, OUT outcome text)
  RETURNS SETOF record
@@ -1139,6 +1253,7 @@ BEGIN
         SELECT v_digest, p_tenant, p_id FROM postrider.installation i
         WHERE octet_length(v_data) <= i.max_data_bytes
           AND NOT (i.switched_off AND postrider.is_switched_off_v1(p_tenant, p_type))
+          AND NOT (i.catalog_strict AND postrider.is_undeclared_v1(p_type)) -- since V16
         ON CONFLICT (tenant_id, id) DO NOTHING
         RETURNING l.seq, l.created_at
     ), body AS (
@@ -1159,6 +1274,7 @@ BEGIN
         IF postrider.is_switched_off_v1(p_tenant, p_type) THEN
             RETURN 'disabled';
         END IF;
+        PERFORM postrider.refuse_undeclared_v1(p_type); -- since V16
         -- A statement of its own: its snapshot sees the twin that the INSERT has just waited for.
         SELECT CASE WHEN l.digest = v_digest THEN 'duplicate' ELSE 'conflict' END INTO STRICT v_outcome
         FROM postrider.webhook_event_ids l WHERE l.tenant_id = p_tenant AND l.id = p_id;
@@ -1193,6 +1309,92 @@ AS $function$
     VALUES (left(p_tenant, 200), left(p_id, 200), left(p_type, 200), left(p_reason, 2000))
 $function$;
 
+CREATE OR REPLACE FUNCTION postrider.redeliver(event_id text, tenant text DEFAULT 'default'::text, endpoint_id text DEFAULT NULL::text)
+ RETURNS SETOF postrider.redelivered
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_event    text := event_id;
+    v_tenant   text := tenant;
+    v_asked    text := endpoint_id;
+    v_one      uuid;
+    v_found    record;
+    v_ms       text;
+    v_low      uuid;
+    v_high     uuid;
+    v_endpoint uuid;
+    v_enabled  boolean;
+    v_open     uuid;
+    v_replay   integer;
+    v_delivery uuid;
+    v_answer   postrider.redelivered;
+    v_owed     jsonb := '{}';
+BEGIN
+    SELECT l.seq, l.created_at INTO v_found FROM postrider.webhook_event_ids l WHERE l.tenant_id = v_tenant AND l.id = v_event;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'P0002',
+            MESSAGE = format('postrider: event_id: there is no event %s of tenant %s', coalesce(left(v_event, 64), 'null'), coalesce(left(v_tenant, 128), 'null'));
+    END IF;
+    IF v_asked IS NOT NULL THEN
+        v_one := postrider.endpoint_of_text_v1('endpoint_id', v_asked);
+        IF NOT EXISTS (SELECT FROM postrider.webhook_endpoints e WHERE e.id = v_one AND e.tenant_id = v_tenant) THEN
+            RAISE EXCEPTION USING ERRCODE = 'P0002',
+                MESSAGE = format('postrider: endpoint_id: there is no endpoint %s of tenant %s', v_asked, left(v_tenant, 128));
+        END IF;
+    END IF;
+    IF EXISTS (SELECT FROM postrider.webhook_events_pending p WHERE p.seq = v_found.seq) THEN
+        RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('postrider: event_id: %s is not fanned out yet', v_event);
+    ELSIF EXISTS (SELECT FROM postrider.webhook_events_failed f WHERE f.seq = v_found.seq) THEN
+        RAISE EXCEPTION USING ERRCODE = '55000', MESSAGE = format('postrider: event_id: %s could not be fanned out', v_event),
+            HINT = 'postrider failed requeue brings it back';
+    ELSIF NOT EXISTS (SELECT FROM postrider.webhook_events b WHERE b.seq = v_found.seq AND b.created_at = v_found.created_at) THEN
+        RAISE EXCEPTION USING ERRCODE = 'P0002', MESSAGE = format('postrider: event_id: retention removed the body of %s', v_event);
+    END IF;
+    -- All deliveries of an event begin with its time in ms.
+    v_ms := encode(substr(int8send(floor(extract(epoch FROM v_found.created_at) * 1000)::bigint), 3), 'hex');
+    v_low := (v_ms || repeat('0', 20))::uuid;
+    v_high := (v_ms || repeat('f', 20))::uuid;
+
+    FOR v_endpoint IN
+        SELECT DISTINCT d.endpoint_id FROM postrider.webhook_deliveries d
+        WHERE v_one IS NULL AND d.id BETWEEN v_low AND v_high AND d.event_seq = v_found.seq
+        UNION ALL
+        SELECT v_one WHERE v_one IS NOT NULL
+        ORDER BY 1
+    LOOP
+        -- One that is disabled at this moment gets nothing.
+        v_enabled := false;
+        SELECT e.enabled INTO v_enabled FROM postrider.webhook_endpoints e WHERE e.id = v_endpoint FOR KEY SHARE;
+        v_answer := ROW(postrider.endpoint_text_v1(v_endpoint), NULL, 'endpoint_disabled');
+        IF v_enabled THEN
+            SELECT (array_agg(d.id) FILTER (WHERE d.open))[1], coalesce(max(d.replay) + 1, 0) INTO v_open, v_replay
+            FROM postrider.webhook_deliveries d
+            WHERE d.id BETWEEN v_low AND v_high AND d.event_seq = v_found.seq AND d.endpoint_id = v_endpoint;
+            v_delivery := coalesce(v_open, postrider.delivery_id_v1(v_found.created_at, v_tenant, v_event, v_endpoint, v_replay));
+            IF v_open IS NULL THEN
+                INSERT INTO postrider.webhook_deliveries_open
+                    (id, endpoint_id, event_seq, event_created_at, tenant_id, replay, open, status, next_attempt_at)
+                SELECT v_delivery, v_endpoint, v_found.seq, v_found.created_at, v_tenant, v_replay, true, 'pending', clock_timestamp()
+                -- Somebody may have done the same just now.
+                WHERE NOT EXISTS (SELECT FROM postrider.webhook_deliveries_closed c WHERE c.id = v_delivery)
+                ON CONFLICT (id, open) DO NOTHING;
+                v_owed := v_owed || jsonb_build_object(postrider.endpoint_text_v1(v_endpoint), 'whd_' || replace(v_delivery::text, '-', ''));
+            END IF;
+            v_answer.delivery_id := 'whd_' || replace(v_delivery::text, '-', '');
+            v_answer.outcome := CASE WHEN v_open IS NULL THEN 'owed' ELSE 'still_owed' END;
+        END IF;
+        RETURN NEXT v_answer;
+    END LOOP;
+    IF v_owed <> '{}' THEN
+        PERFORM pg_notify('webhook_endpoints_changed', '');
+        INSERT INTO postrider.audit_log (tenant_id, actor, address, request_id, action, subject, changes)
+        VALUES (v_tenant, coalesce(nullif(current_setting('postrider.actor', true), ''), 'sql:' || session_user), inet_client_addr(),
+                nullif(current_setting('postrider.request_id', true), ''), 'event.redelivered', v_event, jsonb_build_object('deliveries', v_owed));
+    END IF;
+END $function$;
+
 CREATE OR REPLACE FUNCTION postrider.refuse_event_v1(p_tenant text, p_id text, p_type text, p_data text, p_attributes jsonb, p_labels text[], p_ordering_key text, p_expires_after interval)
  RETURNS void
  LANGUAGE plpgsql
@@ -1206,6 +1408,19 @@ BEGIN
     IF v_problem IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'postrider: ' || v_problem,
             HINT = 'nothing was published; the limits are in the reference of postrider.publish';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.refuse_undeclared_v1(p_type text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF (SELECT i.catalog_strict FROM postrider.installation i) AND postrider.is_undeclared_v1(p_type) THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'postrider: type: not declared in the catalog (event_type.undeclared)',
+            HINT = 'nothing was published; declare it with "postrider types set", or see "postrider types strict"';
     END IF;
 END $function$;
 
@@ -1229,6 +1444,40 @@ BEGIN
             greatest(date_trunc('month', p_now, 'UTC') + interval '25 months', date_trunc('month', v_gone.lo, 'UTC') + interval '1 month'));
     END IF;
     RETURN postrider.add_days(p_parent, v_gone.lo, v_gone.hi);
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.resume(endpoint_id text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    v_endpoint uuid := postrider.endpoint_of_text_v1('endpoint_id', endpoint_id);
+BEGIN
+    IF NOT EXISTS (SELECT FROM postrider.webhook_endpoints e WHERE e.id = v_endpoint) THEN
+        RAISE EXCEPTION USING ERRCODE = 'P0002', MESSAGE = format('postrider: endpoint_id: there is no endpoint %s', endpoint_id);
+    END IF;
+    RETURN postrider.set_paused_v1(v_endpoint, false, NULL);
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.set_paused_v1(p_endpoint uuid, p_paused boolean, p_reason text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    UPDATE postrider.webhook_endpoints e
+    SET paused_at = CASE WHEN p_paused THEN clock_timestamp() END, paused_reason = CASE WHEN p_paused THEN p_reason END,
+        updated_at = clock_timestamp()
+    WHERE e.id = p_endpoint AND (e.paused_at IS NOT NULL) <> p_paused;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    IF NOT p_paused THEN
+        DELETE FROM postrider.webhook_endpoint_health h WHERE h.endpoint_id = p_endpoint;
+    END IF;
+    RETURN true;
 END $function$;
 
 CREATE OR REPLACE FUNCTION postrider.tell_of_endpoint_v1(p_endpoint uuid, p_tenant text, p_type text, p_data jsonb)
@@ -1313,6 +1562,8 @@ END $function$;
 
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.api_keys FOR EACH ROW EXECUTE FUNCTION postrider.audit('api_key', 'id', 'key_');
 
+CREATE TRIGGER audit AFTER UPDATE OF catalog_strict ON postrider.installation FOR EACH ROW WHEN ((old.catalog_strict <> new.catalog_strict)) EXECUTE FUNCTION postrider.audit('installation', 'id', '');
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OF stop ON postrider.jobs FOR EACH ROW EXECUTE FUNCTION postrider.audit('job', 'id', 'job_');
 
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.tenants FOR EACH ROW EXECUTE FUNCTION postrider.audit('tenant', 'tenant_id', '');
@@ -1333,6 +1584,12 @@ CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_endpo
 
 CREATE TRIGGER bump_routing_version AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_endpoints FOR EACH ROW EXECUTE FUNCTION postrider.bump_routing_version();
 
+CREATE TRIGGER audit AFTER INSERT ON postrider.webhook_event_types FOR EACH ROW WHEN (new.declared) EXECUTE FUNCTION postrider.audit('event_type', 'name', '');
+
+CREATE TRIGGER audit_changes AFTER DELETE OR UPDATE ON postrider.webhook_event_types FOR EACH ROW EXECUTE FUNCTION postrider.audit('event_type', 'name', '');
+
+CREATE TRIGGER number_event_type BEFORE UPDATE ON postrider.webhook_event_types FOR EACH ROW WHEN ((((old.schema)::text IS DISTINCT FROM (new.schema)::text) OR (old.schema_check <> new.schema_check))) EXECUTE FUNCTION postrider.number_event_type();
+
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_switches FOR EACH ROW EXECUTE FUNCTION postrider.audit('switch', 'name', '');
 
 CREATE TRIGGER note_switches AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_switches FOR EACH STATEMENT EXECUTE FUNCTION postrider.note_switches();
@@ -1344,7 +1601,8 @@ CREATE VIEW postrider.v_backlog AS
     e.enabled,
     due.count AS due,
     later.count AS later,
-    oldest.due_since
+    oldest.due_since,
+    e.paused_at
    FROM postrider.webhook_endpoints e
      CROSS JOIN LATERAL ( SELECT count(*) AS count
            FROM ( SELECT
@@ -1375,7 +1633,9 @@ CREATE VIEW postrider.v_endpoint_health AS
     NULLIF(h.paused_until, '-infinity'::timestamp with time zone) AS paused_until,
     h.first_failure_at,
     h.last_success_at,
-    h.warned_at
+    h.warned_at,
+    e.paused_at,
+    e.paused_reason
    FROM postrider.webhook_endpoints e
      LEFT JOIN postrider.webhook_endpoint_health h ON h.endpoint_id = e.id;
 
@@ -1424,7 +1684,7 @@ UNION ALL
     b.due_since AS since,
     b.due || ' deliveries are due'::text AS detail
    FROM postrider.v_backlog b
-  WHERE b.due_since < (clock_timestamp() - '00:05:00'::interval)
+  WHERE b.due_since < (clock_timestamp() - '00:05:00'::interval) AND b.paused_at IS NULL
 UNION ALL
  SELECT 'job'::text AS kind,
     j.tenant_id,

@@ -13,5 +13,5 @@ mod routes;
 mod server;
 
 pub use readiness::{Check, Readiness, Report, Status};
-pub use rest::{Api, Egress};
+pub use rest::{Api, Egress, Given, Refused, read_endpoint};
 pub use server::serve;

@@ -15,8 +15,10 @@ mod endpoint_stats;
 mod endpoints;
 mod event_filter;
 mod event_stats;
+mod event_types;
 mod events;
 mod explain;
+mod filters;
 mod idempotency;
 mod jobs;
 mod openapi;
@@ -28,6 +30,8 @@ mod rate;
 mod redeliver;
 mod request;
 mod shapes;
+mod tenants;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -43,10 +47,12 @@ use http::header::ALLOW;
 use http::{HeaderValue, Method};
 use postrider_core::address::AddressPolicy;
 use postrider_core::seal::KeyRing;
+use postrider_event::schema::SchemaCache;
 use postrider_runtime::Stop;
 use postrider_store::Db;
 use tokio::net::TcpListener;
 
+pub use self::endpoint_body::{Read as Given, Refused, read_endpoint};
 use self::operation::Operation;
 use self::problem::Problem;
 use self::rate::Rate;
@@ -68,6 +74,8 @@ struct Inner {
     egress: Egress,
     open: bool,
     rate: Rate,
+    /// Of event types whose payloads are checked.
+    schemas: SchemaCache,
 }
 
 /// What URLs of endpoints are judged by.
@@ -80,22 +88,17 @@ pub struct Egress {
 
 impl Api {
     /// An API on this database, with the keys that seal secrets. `open`: who asks from this machine itself needs no API key, for trying
-    /// things out.
+    /// things out. Each caller may ask `per_second` times a second.
     #[must_use]
-    pub fn new(db: Db, keys: Arc<KeyRing>, egress: Egress, open: bool) -> Self {
-        Self::limited(db, keys, egress, open, rate::USUAL)
-    }
-
-    /// The same with so many requests a second for each caller.
-    #[must_use]
-    pub fn limited(
+    pub fn new(
         db: Db,
         keys: Arc<KeyRing>,
         egress: Egress,
         open: bool,
         per_second: NonZeroU32,
     ) -> Self {
-        Self(Arc::new(Inner { db, keys, egress, open, rate: Rate::new(per_second) }))
+        let (rate, schemas) = (Rate::new(per_second), SchemaCache::default());
+        Self(Arc::new(Inner { db, keys, egress, open, rate, schemas }))
     }
 
     fn keys(&self) -> &KeyRing {
@@ -112,6 +115,10 @@ impl Api {
 
     fn rate(&self) -> &Rate {
         &self.0.rate
+    }
+
+    fn schemas(&self) -> &SchemaCache {
+        &self.0.schemas
     }
 
     fn is_open(&self) -> bool {
@@ -151,8 +158,12 @@ fn operations() -> Vec<Operation> {
         endpoint_stats::operations(),
         deliveries::operations(),
         jobs::operations(),
+        event_types::operations(),
         api_keys::operations(),
         audit::operations(),
+        tenants::operations(),
+        filters::operations(),
+        webhooks::operations(),
     ];
     all.into_iter().flatten().collect()
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    api_keys, audit, completions, config, deliveries, demo, egress, endpoints, events, explain,
-    failed, jobs, keys, migrate, prune, recover, run, sign, sink, switch, tenants, verify,
+    api_keys, apply, audit, completions, config, deliveries, demo, egress, endpoints, events,
+    explain, failed, filters, jobs, keys, man, migrate, prune, recover, run, sign, sink, switch,
+    tenants, trigger, types, verify,
 };
 use crate::config::Flags;
 use crate::exit;
@@ -85,15 +86,25 @@ pub(crate) enum Command {
     Jobs(jobs::Command),
     /// Why an event went to an endpoint of its tenant, or did not
     Explain(explain::Args),
+    /// What a filter says of events
+    #[command(subcommand)]
+    Filters(filters::Command),
+    /// Make tenants and endpoints what a file says they are
+    Apply(apply::Args),
     /// Events that could not be fanned out, and best-effort publishes that failed
     #[command(subcommand)]
     Failed(failed::Command),
     /// Where requests of single tenants may go, and what becomes of a URL
     #[command(subcommand)]
     Egress(egress::Command),
-    /// What single tenants may do at once
+    /// What is set of single tenants, above all what they may do at once
     #[command(subcommand)]
     Tenants(tenants::Command),
+    /// The catalog of event types: what they are, and what their payloads look like
+    #[command(subcommand)]
+    Types(types::Command),
+    /// Publish the example that the catalog has of an event type
+    Trigger(trigger::Args),
     /// The kill switch of publishing
     #[command(subcommand)]
     Switch(switch::Command),
@@ -125,6 +136,8 @@ pub(crate) enum Command {
     Version,
     /// Print a completion script for a shell
     Completions(completions::Args),
+    /// Print the manual page, or write one for each command
+    Man(man::Args),
 }
 
 impl Global {
@@ -189,6 +202,12 @@ mod tests {
             "keys list",
             "keys rotate --dry-run --json",
             "endpoints disable whk_0",
+            "endpoints pause whk_0 --reason maintenance",
+            "endpoints resume whk_0",
+            "tenants list",
+            "tenants show acme",
+            "tenants set acme --max-in-flight 5 --capture-engagement-events true",
+            "audit export --tenant acme --since 1d",
             "events publish email.sent --key m1 --key x --data {}",
             "events list --since 2h --type email.*",
             "events show evt_0",
@@ -217,6 +236,18 @@ mod tests {
             "tenants limits set acme --max-in-flight 20 --rate-limit none",
             "tenants limits clear acme",
             "tenants limits show",
+            "types list --undeclared --limit 10 --after a.b",
+            "types show user.signed_up",
+            "types set user.signed_up --description x --schema @s.json --example {} --check enforce",
+            "types set user.signed_up --no-schema --no-example",
+            "types delete user.signed_up --yes",
+            "types import catalog.json --dry-run",
+            "types export --out catalog.json",
+            "types gen --lang rust --out events.rs",
+            "types gen --lang typescript",
+            "types strict on",
+            "types strict",
+            "trigger user.signed_up --tenant acme --set user.id=7 --set tags.0=vip --count 10 --rate 5 --json",
             "switch off --tenant acme --reason x",
             "switch on",
             "switch list",
@@ -230,6 +261,10 @@ mod tests {
             "demo --once",
             "version",
             "completions bash",
+            "man --dir pages",
+            "apply -f postrider-endpoints.toml --prune --dry-run --json",
+            "filters test --types order.* --filter {} --last 200 --tenant acme",
+            "filters test --event {} --json",
         ] {
             let words = std::iter::once("postrider").chain(line.split(' '));
             if let Err(error) = Cli::try_parse_from(words) {

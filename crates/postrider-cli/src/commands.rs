@@ -1,6 +1,7 @@
 //! One file for each command. Each takes its context and its arguments, and returns how it ended.
 
 pub(crate) mod api_keys;
+pub(crate) mod apply;
 pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -11,10 +12,13 @@ pub(crate) mod endpoints;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod failed;
+pub(crate) mod filters;
 pub(crate) mod jobs;
 pub(crate) mod keys;
+pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod prune;
+mod publishing;
 pub(crate) mod recover;
 mod repair;
 pub(crate) mod run;
@@ -23,6 +27,8 @@ pub(crate) mod sink;
 pub(crate) mod status;
 pub(crate) mod switch;
 pub(crate) mod tenants;
+pub(crate) mod trigger;
+pub(crate) mod types;
 pub(crate) mod verify;
 mod version;
 
@@ -41,6 +47,7 @@ pub(crate) async fn run(cli: Cli, sources: Sources) -> Ended {
     match command {
         Command::Version => version::run(&global, &sources),
         Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Config(command) => config::run(&command, &global, &sources),
         Command::Sign(args) => sign::run(&args, &global, &sources),
         Command::Verify(args) => verify::run(&args, &global, &sources),
@@ -62,6 +69,7 @@ pub(crate) async fn run(cli: Cli, sources: Sources) -> Ended {
         command => {
             let flags = match &command {
                 Command::Endpoints(command) => command.flags(global.flags()),
+                Command::Apply(args) => args.flags(global.flags()),
                 _ => global.flags(),
             };
             let context = load(&global, sources, &flags, logging::Default::Warn)?;
@@ -106,8 +114,12 @@ async fn at_database(context: &Context, database: &Database, command: Command) -
         Command::Recover(args) => recover::run(context, database, &args).await,
         Command::Jobs(command) => jobs::run(context, database, command).await,
         Command::Explain(args) => explain::run(context, database, &args).await,
+        Command::Filters(command) => filters::run(context, database, command).await,
+        Command::Apply(args) => apply::run(context, database, &args).await,
         Command::ApiKeys(command) => api_keys::run(context, database, command).await,
         Command::Audit(command) => audit::run(context, database, command).await,
+        Command::Types(command) => types::run(context, database, command).await,
+        Command::Trigger(args) => trigger::run(context, database, &args).await,
         Command::Status => status::run(context, database).await,
         _ => unreachable!("commands without a database were dispatched before"),
     }

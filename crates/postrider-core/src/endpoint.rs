@@ -14,6 +14,8 @@ use crate::signing::{Profile, SecretKind, is_unsigned};
 pub const MAX_TYPES: usize = 200;
 /// The longest description, in characters.
 pub const MAX_DESCRIPTION: usize = 200;
+/// The longest reason, in characters.
+pub const MAX_REASON: usize = 200;
 /// The largest metadata, in bytes of JSON.
 pub const MAX_METADATA: usize = 16 * 1024;
 
@@ -28,6 +30,21 @@ pub fn check_description(text: &str) -> Result<(), InputError> {
     }
     if text.contains('\0') {
         return Err(InputError::new("description", "nul", "must not hold a NUL character"));
+    }
+    Ok(())
+}
+
+/// Why an endpoint is paused, as a person says it. Codes: `reason.length`, `nul`.
+///
+/// # Errors
+/// When it is too long.
+pub fn check_reason(text: &str) -> Result<(), InputError> {
+    if text.chars().count() > MAX_REASON {
+        let detail = format!("has more than {MAX_REASON} characters");
+        return Err(InputError::new("reason", "reason.length", detail));
+    }
+    if text.contains('\0') {
+        return Err(InputError::new("reason", "nul", "must not hold a NUL character"));
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use postrider_runtime::Stop;
 use postrider_store::StoreError;
 use tracing::warn;
 
-pub(crate) use self::looking::{admit, look};
+pub(crate) use self::looking::{PAUSED_FOR, admit, look};
 pub(crate) use self::reports::Reports;
 pub(crate) use self::writing::{flush, give_probes_back};
 use crate::lanes::Inner;

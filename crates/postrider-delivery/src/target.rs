@@ -71,6 +71,8 @@ pub(crate) enum Lookup {
     Gone(&'static str),
     /// Its URL is refused today, by this rule if it is one about addresses: its deliveries end as `rejected` for this reason.
     Unusable(ErrorClass, Option<&'static str>),
+    /// Somebody paused it: its deliveries wait in the database.
+    Paused,
     /// Not the endpoint's fault (a sealing key is missing): hold its deliveries and say so.
     Held(String),
 }
@@ -86,6 +88,7 @@ pub(crate) async fn look_up(
     Ok(match endpoints::by_id(db, id).await? {
         None => Lookup::Gone("endpoint_deleted"),
         Some(record) if !record.enabled => Lookup::Gone("endpoint_disabled"),
+        Some(record) if record.paused => Lookup::Paused,
         Some(record) => ready(&record, policy, read_at, before),
     })
 }

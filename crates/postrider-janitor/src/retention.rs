@@ -1,6 +1,6 @@
 //! Lets go what is old, and never what is still owed.
 //! Bodies go by the day once no event of it is pending and no delivery open; closed deliveries and attempts by the day; the
-//! ledger and recorded failures in chunks. An open delivery whose body's time is up is closed first, as exhausted.
+//! ledger, recorded failures, the audit log and jobs in chunks. An open delivery whose body's time is up is closed first, as exhausted.
 
 mod days;
 mod rows;
@@ -30,11 +30,22 @@ pub struct Retention {
     pub ledger: Duration,
     /// Failed best-effort publishes, and events that could not be fanned out.
     pub failures: Duration,
+    /// What people changed.
+    pub audit: Duration,
+    /// Bulk work that has ended.
+    pub jobs: Duration,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { events: 30 * DAY, deliveries: 90 * DAY, ledger: 90 * DAY, failures: 90 * DAY }
+        Self {
+            events: 30 * DAY,
+            deliveries: 90 * DAY,
+            ledger: 90 * DAY,
+            failures: 90 * DAY,
+            audit: 400 * DAY,
+            jobs: 90 * DAY,
+        }
     }
 }
 
@@ -61,6 +72,10 @@ pub struct PruneReport {
     pub publish_failures: u64,
     /// Events that could not be fanned out.
     pub failed_events: u64,
+    /// Entries of the audit log.
+    pub audit: u64,
+    /// Jobs that have ended.
+    pub jobs: u64,
     /// Open deliveries closed as exhausted, since their bodies go.
     pub expired: u64,
     /// The partitions dropped.
@@ -123,6 +138,8 @@ pub async fn pass(
     days::attempts(&mut round, &listing, cutoff(now, retention.deliveries)).await?;
     rows::ledger(&mut round, cutoff(now, retention.ledger)).await?;
     rows::failures(&mut round, cutoff(now, retention.failures)).await?;
+    rows::audit(&mut round, cutoff(now, retention.audit)).await?;
+    rows::jobs(&mut round, cutoff(now, retention.jobs)).await?;
     rows::batches(&mut round).await?;
     rows::idempotency(&mut round).await?;
     Ok(round.report)
@@ -138,6 +155,8 @@ pub(crate) fn count(report: &PruneReport, metrics: &Metrics) {
     metrics.deleted("webhook_event_ids", report.ledger);
     metrics.deleted("webhook_publish_failures", report.publish_failures);
     metrics.deleted("webhook_events_failed", report.failed_events);
+    metrics.deleted("audit_log", report.audit);
+    metrics.deleted("jobs", report.jobs);
 }
 
 /// What travels through a round.

@@ -5,6 +5,7 @@ mod event_queries;
 mod idempotency;
 mod isolation;
 mod scale;
+mod schema;
 mod schemathesis;
 mod stage;
 
@@ -24,7 +25,7 @@ pub(crate) const LINES: &[Proof] = &[
         name: "bad-inputs",
         prove: Some(|ground, lines| Box::pin(bad_inputs::prove(ground, lines))),
     },
-    Proof { name: "schema", prove: None },
+    Proof { name: "schema", prove: Some(|ground, lines| Box::pin(schema::prove(ground, lines))) },
     Proof { name: "listen", prove: None },
     Proof {
         name: "event-queries",

@@ -28,6 +28,8 @@ pub struct HealthRow {
     pub health: Health,
     /// The worker that has the one probe, and until when it is its own; both while the circuit is half open.
     pub probe: Option<(i64, Timestamp)>,
+    /// Somebody paused the endpoint: no attempt starts until somebody lets it go on, however well it is.
+    pub paused: bool,
 }
 
 /// What is to be known about one endpoint from now on.
@@ -47,7 +49,7 @@ impl HealthRow {
     /// The record of an endpoint that has none.
     #[must_use]
     pub fn clean(endpoint: EndpointId) -> Self {
-        Self { endpoint, revision: 0, health: Health::default(), probe: None }
+        Self { endpoint, revision: 0, health: Health::default(), probe: None, paused: false }
     }
 }
 
@@ -66,7 +68,7 @@ pub async fn read(db: &Db, endpoints: &[EndpointId]) -> Result<Vec<HealthRow>, S
         .collect())
 }
 
-/// What is known about every endpoint that is not well.
+/// What is known about every endpoint that is not well, or that somebody paused.
 ///
 /// # Errors
 /// When the database cannot be asked.
@@ -188,5 +190,6 @@ fn health_row(row: &Row) -> HealthRow {
             warned_at: row.get(10),
         },
         probe: row.get::<_, Option<i64>>(11).zip(row.get(12)),
+        paused: row.get(13),
     }
 }

@@ -49,6 +49,8 @@ pub struct EndpointRecord {
     pub rate_limit: Option<i32>,
     pub capture_responses: bool,
     pub enabled: bool,
+    /// Somebody paused it: what it is owed waits.
+    pub paused: bool,
     pub version: i64,
     /// Live secrets, newest first.
     pub secrets: Vec<SealedSecret>,
@@ -110,6 +112,7 @@ pub async fn by_id(db: &Db, id: EndpointId) -> Result<Option<EndpointRecord>, St
         max_in_flight: row.get(6),
         capture_responses: row.get(7),
         enabled: row.get(8),
+        paused: row.get("paused"),
         version: row.get(9),
         secrets: row.get::<_, Vec<&[u8]>>(10).into_iter().map(sealed_secret).collect(),
         secrets_change_in: row

@@ -9,11 +9,13 @@ use crate::db::Params;
 use crate::maintenance::Maintenance;
 use crate::partitions::Partition;
 use crate::statement::{
-    BATCHES_PRUNE, RETENTION_BODIES_OWED, RETENTION_COUNT_FAILED, RETENTION_COUNT_LEDGER,
-    RETENTION_COUNT_OPEN, RETENTION_COUNT_PUBLISH_FAILURES, RETENTION_EXPIRE, RETENTION_LEDGER,
+    BATCHES_PRUNE, RETENTION_BODIES_OWED, RETENTION_COUNT_AUDIT, RETENTION_COUNT_FAILED,
+    RETENTION_COUNT_JOBS, RETENTION_COUNT_LEDGER, RETENTION_COUNT_OPEN,
+    RETENTION_COUNT_PUBLISH_FAILURES, RETENTION_EXPIRE, RETENTION_LEDGER,
     RETENTION_LEDGER_LEFTOVERS, RETENTION_LEDGER_REINDEXED, RETENTION_MARK_LEDGER,
-    RETENTION_OLDEST_OPEN, RETENTION_PRUNE_FAILED, RETENTION_PRUNE_IDEMPOTENCY,
-    RETENTION_PRUNE_LEDGER, RETENTION_PRUNE_PUBLISH_FAILURES, RETENTION_REINDEX_LEDGER,
+    RETENTION_OLDEST_OPEN, RETENTION_PRUNE_AUDIT, RETENTION_PRUNE_FAILED,
+    RETENTION_PRUNE_IDEMPOTENCY, RETENTION_PRUNE_JOBS, RETENTION_PRUNE_LEDGER,
+    RETENTION_PRUNE_PUBLISH_FAILURES, RETENTION_REINDEX_LEDGER,
 };
 
 /// Why the bodies of a day may not go.
@@ -177,44 +179,52 @@ pub async fn reindex_ledger(maintenance: &mut Maintenance) -> Result<(), StoreEr
     maintenance.query(&RETENTION_LEDGER_REINDEXED, &[]).await.map(drop)
 }
 
-/// A table of recorded failures.
+/// A table of what is written down and only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failures {
+pub enum Records {
     /// Best-effort publishes that failed.
-    Publish,
+    PublishFailures,
     /// Events that could not be fanned out.
-    FanOut,
+    FailedEvents,
+    /// What people changed.
+    Audit,
+    /// Bulk work that has ended.
+    Jobs,
 }
 
-/// Deletes up to `limit` recorded failures from before `cutoff`.
+/// Deletes up to `limit` records from before `cutoff`; how many.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn prune_failures(
+pub async fn prune_records(
     maintenance: &mut Maintenance,
-    which: Failures,
+    which: Records,
     cutoff: Timestamp,
     limit: i64,
 ) -> Result<u64, StoreError> {
     let statement = match which {
-        Failures::Publish => &RETENTION_PRUNE_PUBLISH_FAILURES,
-        Failures::FanOut => &RETENTION_PRUNE_FAILED,
+        Records::PublishFailures => &RETENTION_PRUNE_PUBLISH_FAILURES,
+        Records::FailedEvents => &RETENTION_PRUNE_FAILED,
+        Records::Audit => &RETENTION_PRUNE_AUDIT,
+        Records::Jobs => &RETENTION_PRUNE_JOBS,
     };
     number(maintenance, statement, &[&cutoff, &limit]).await
 }
 
-/// How many recorded failures are from before `cutoff`.
+/// How many records are from before `cutoff`.
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn count_failures(
+pub async fn count_records(
     maintenance: &mut Maintenance,
-    which: Failures,
+    which: Records,
     cutoff: Timestamp,
 ) -> Result<u64, StoreError> {
     let statement = match which {
-        Failures::Publish => &RETENTION_COUNT_PUBLISH_FAILURES,
-        Failures::FanOut => &RETENTION_COUNT_FAILED,
+        Records::PublishFailures => &RETENTION_COUNT_PUBLISH_FAILURES,
+        Records::FailedEvents => &RETENTION_COUNT_FAILED,
+        Records::Audit => &RETENTION_COUNT_AUDIT,
+        Records::Jobs => &RETENTION_COUNT_JOBS,
     };
     number(maintenance, statement, &[&cutoff]).await
 }

@@ -35,6 +35,7 @@ statements! {
     ADMIN_API_KEYS_LIST_OF_TENANT = "admin_api_keys/list_of_tenant" (TEXT, UUID, INT8);
     ADMIN_API_KEYS_REVOKE = "admin_api_keys/revoke" (UUID, TEXT);
     ADMIN_API_KEYS_USED = "admin_api_keys/used" (UUID);
+    ADMIN_AUDIT_EXPORT = "admin_audit/export" (TEXT, TIMESTAMPTZ, INT8, INT8);
     ADMIN_AUDIT_LIST = "admin_audit/list" (TEXT, TEXT, TEXT, TIMESTAMPTZ, INT8, INT8, INT8);
     ADMIN_AUDIT_LIST_OF_TENANT = "admin_audit/list_of_tenant" (TEXT, TEXT, TEXT, TIMESTAMPTZ, INT8, INT8, INT8);
     ADMIN_DELIVERIES_ATTEMPTS = "admin_deliveries/attempts" (UUID, TIMESTAMPTZ);
@@ -66,6 +67,7 @@ statements! {
     ADMIN_ENDPOINTS_SETTINGS = "admin_endpoints/settings" (UUID, TEXT, JSONB, BOOL, TEXT, BYTEA, BOOL, BYTEA);
     ADMIN_ENDPOINTS_SECRETS = "admin_endpoints/secrets" (UUID);
     ADMIN_ENDPOINTS_SET_ENABLED = "admin_endpoints/set_enabled" (UUID, BOOL, TEXT);
+    ADMIN_ENDPOINTS_SET_PAUSED = "admin_endpoints/set_paused" (UUID, BOOL, TEXT);
     ADMIN_ENDPOINTS_SET_RATE_LIMIT = "admin_endpoints/set_rate_limit" (UUID, INT4);
     ADMIN_ENDPOINTS_STATS = "admin_endpoints/stats" (UUID, UUID, UUID, TEXT);
     ADMIN_ENDPOINTS_TWINS = "admin_endpoints/twins" (TEXT, TEXT, UUID);
@@ -79,6 +81,13 @@ statements! {
     ADMIN_EVENTS_BY_TYPE_OLDEST_FIRST = "admin_events/by_type_oldest_first" (TEXT, TEXT, TEXT, TEXT, JSONB, TEXT, TEXT, TIMESTAMPTZ, TIMESTAMPTZ, INT8, INT8, INT8, INT8);
     ADMIN_EVENTS_BY_USER = "admin_events/by_user" (TEXT, TEXT, TEXT, TEXT, JSONB, TEXT, TEXT, TIMESTAMPTZ, TIMESTAMPTZ, INT8, INT8, INT8, INT8);
     ADMIN_EVENTS_BY_USER_OLDEST_FIRST = "admin_events/by_user_oldest_first" (TEXT, TEXT, TEXT, TEXT, JSONB, TEXT, TEXT, TIMESTAMPTZ, TIMESTAMPTZ, INT8, INT8, INT8, INT8);
+    ADMIN_EVENT_TYPES_DELETE = "admin_event_types/delete" (TEXT);
+    ADMIN_EVENT_TYPES_FIND = "admin_event_types/find" (TEXT_ARRAY);
+    ADMIN_EVENT_TYPES_LIST = "admin_event_types/list" (TEXT, BOOL, INT8);
+    ADMIN_EVENT_TYPES_PUT = "admin_event_types/put" (TEXT, TEXT, TEXT, TEXT, TEXT);
+    ADMIN_EVENT_TYPES_SET_STRICT = "admin_event_types/set_strict" (BOOL);
+    ADMIN_EVENT_TYPES_STRICT = "admin_event_types/strict" ();
+    ADMIN_EVENTS_BODIES = "admin_events/bodies" (INT8_ARRAY, TIMESTAMPTZ, TIMESTAMPTZ);
     ADMIN_EVENTS_FIND = "admin_events/find" (TEXT, TEXT);
     ADMIN_EVENTS_PUBLISH = "admin_events/publish" (TEXT, TEXT, TEXT, TEXT, TEXT, TEXT_ARRAY, TEXT, FLOAT8, TEXT);
     ADMIN_EVENTS_PUBLISH_TEST = "admin_events/publish_test" (TEXT, TEXT, TEXT);
@@ -107,6 +116,9 @@ statements! {
     ADMIN_SWITCHES_LIST = "admin_switches/list" ();
     ADMIN_SWITCHES_OPEN = "admin_switches/open" (TEXT, TEXT);
     ADMIN_TENANTS_LIMITS = "admin_tenants/limits" (TEXT);
+    ADMIN_TENANTS_LIST = "admin_tenants/list" (TEXT, INT8);
+    ADMIN_TENANTS_SET_CAPTURE = "admin_tenants/set_capture" (TEXT, BOOL);
+    ADMIN_TENANTS_SHOW = "admin_tenants/show" (TEXT);
     ADMIN_TENANTS_SET_LIMITS = "admin_tenants/set_limits" (TEXT, BOOL, INT4, BOOL, INT4);
     ATTEMPTS_INSERT = "attempts/insert" (UUID_ARRAY, TIMESTAMPTZ_ARRAY, UUID_ARRAY, INT4_ARRAY, INT2_ARRAY, INT2_ARRAY, TEXT_ARRAY, TEXT_ARRAY, INET_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY, TEXT_ARRAY);
     BATCHES_ATTEMPTS = "batches/attempts" (UUID_ARRAY, INT2_ARRAY, INT2_ARRAY, TEXT_ARRAY, TEXT_ARRAY, UUID, UUID, TIMESTAMPTZ, INT4, INET, BYTEA, BYTEA, TEXT);
@@ -147,6 +159,8 @@ statements! {
     ENDPOINTS_BY_ID = "endpoints/by_id" (UUID);
     ENDPOINTS_ROUTES = "endpoints/routes" (TEXT);
     ENDPOINTS_VERSIONS = "endpoints/versions" (TEXT_ARRAY);
+    EVENT_TYPES_SCHEMA = "event_types/schema" (TEXT, INT8);
+    EVENT_TYPES_SEEN = "event_types/seen" (TEXT_ARRAY, INT8);
     EVENTS_ANY_DUE = "events/any_due" ();
     EVENTS_BODIES = "events/bodies" (INT8_ARRAY, TIMESTAMPTZ, TIMESTAMPTZ);
     EVENTS_CLAIM = "events/claim" (INT8, INT8, TIMESTAMPTZ, TIMESTAMPTZ);
@@ -175,6 +189,8 @@ statements! {
     RECOVER_EVENTS = "recover/events" (TEXT, TIMESTAMPTZ, TIMESTAMPTZ, INT8, INT8, BOOL);
     RECOVER_OWE = "recover/owe" (UUID_ARRAY, INT8_ARRAY, TIMESTAMPTZ_ARRAY, INT2_ARRAY, UUID);
     RETENTION_BODIES_OWED = "retention/bodies_owed" (TEXT, TIMESTAMPTZ, TIMESTAMPTZ);
+    RETENTION_COUNT_AUDIT = "retention/count_audit" (TIMESTAMPTZ);
+    RETENTION_COUNT_JOBS = "retention/count_jobs" (TIMESTAMPTZ);
     RETENTION_COUNT_FAILED = "retention/count_failed" (TIMESTAMPTZ);
     RETENTION_COUNT_LEDGER = "retention/count_ledger" (INT8, INT8, TIMESTAMPTZ);
     RETENTION_COUNT_OPEN = "retention/count_open" (TIMESTAMPTZ, TIMESTAMPTZ);
@@ -185,6 +201,8 @@ statements! {
     RETENTION_LEDGER_REINDEXED = "retention/ledger_reindexed" ();
     RETENTION_MARK_LEDGER = "retention/mark_ledger" (TIMESTAMPTZ);
     RETENTION_OLDEST_OPEN = "retention/oldest_open" ();
+    RETENTION_PRUNE_AUDIT = "retention/prune_audit" (TIMESTAMPTZ, INT8);
+    RETENTION_PRUNE_JOBS = "retention/prune_jobs" (TIMESTAMPTZ, INT8);
     RETENTION_PRUNE_FAILED = "retention/prune_failed" (TIMESTAMPTZ, INT8);
     RETENTION_PRUNE_LEDGER = "retention/prune_ledger" (INT8, INT8, TIMESTAMPTZ);
     RETENTION_PRUNE_IDEMPOTENCY = "retention/prune_idempotency" (TIMESTAMPTZ, INT8);

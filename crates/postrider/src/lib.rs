@@ -62,10 +62,12 @@
 //! # Settings
 //!
 //! The functions use the defaults. An [`Outbox`] publishes with larger payloads, strict conflicts, a pool for the record
-//! of failures, or without prepared statements.
+//! of failures, or without prepared statements; and, with the feature `schema`, holds payloads to the JSON Schemas of the
+//! installation's catalog (`Outbox::check_schemas`).
 
 mod batch;
 mod best_effort;
+mod checks;
 mod commit;
 mod error;
 mod failures;
@@ -74,6 +76,8 @@ mod outbox;
 mod outcome;
 mod params;
 mod publish;
+#[cfg(feature = "schema")]
+mod schemas;
 mod transaction;
 
 pub use commit::{CommitError, checked_commit};

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use deadpool_postgres::Pool;
 use postrider_event::{Event, Limits};
 
+use crate::checks::Checks;
 use crate::failures::Failures;
 use crate::publish::{self, WakeUp};
 use crate::transaction::{PgTransaction, Statements};
@@ -36,6 +37,7 @@ pub struct Outbox {
     statements: Statements,
     switch: Switch,
     failures: Failures,
+    checks: Checks,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +72,7 @@ impl Outbox {
             statements: Statements::Cached,
             switch: Switch::from_env(env::var(PUBLISH_SWITCH).ok().as_deref()),
             failures: Failures::default(),
+            checks: Checks::default(),
         }
     }
 
@@ -112,6 +115,20 @@ impl Outbox {
         self
     }
 
+    /// Checks every payload against the JSON Schema that the installation's catalog has for its type.
+    ///
+    /// Each publish asks for the schema in the caller's transaction, which costs a round trip; what was compiled is kept, by
+    /// this value and its clones, until the schema changes. Where the catalog says `enforce`, an event that does not fit is
+    /// [`PublishError::Invalid`]: its field names the place as a JSON pointer, such as `data/user/id`, its code is
+    /// `payload.schema`, nothing is published, and the transaction can go on. Where it says `report`, the event is published
+    /// and a warning logged, with type, id and pointer and never the value.
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn check_schemas(mut self) -> Self {
+        self.checks = Checks::on();
+        self
+    }
+
     /// Turns publishing through this value off: each call answers `Disabled` without any SQL.
     #[must_use]
     pub fn switched_off(mut self) -> Self {
@@ -138,6 +155,7 @@ impl Outbox {
             return Ok(Published::Disabled);
         }
         event.validate(&self.limits)?;
+        self.checks.one(tx, event, self.statements).await?;
         let published = publish::one(tx, event, WakeUp::Notify, self.statements).await?;
         self.judge(event, published)
     }
@@ -157,6 +175,7 @@ impl Outbox {
         for (index, event) in events.iter().enumerate() {
             event.validate(&self.limits).map_err(|fault| fault.in_batch(index))?;
         }
+        self.checks.many(tx, events, self.statements).await?;
         let published = batch::publish_all(tx, events, self.statements).await?;
         for (event, answer) in events.iter().zip(&published) {
             let _ = self.judge(event, *answer)?;
@@ -175,7 +194,7 @@ impl Outbox {
             return BestEffort::Done(Published::Disabled);
         }
         let published = match event.validate(&self.limits) {
-            Ok(()) => best_effort::publish(tx, event).await,
+            Ok(()) => best_effort::publish(tx, event, &self.checks).await,
             Err(fault) => Err(fault.into()),
         };
         match published {

@@ -57,6 +57,10 @@ pub(super) async fn read(body: axum::body::Body) -> Result<Bytes, Problem> {
 /// A body as JSON of a known shape. The pointer of an error names where it is.
 /// Codes: `json` (400: no JSON, or a key twice), `unknown_field`, `required`, `time`, `type`.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // A list of values in the order of its fields would be read as a structure, too.
+    if matches!(body.trim_ascii_start().first(), Some(b'[')) {
+        return Err(Problem::field("", "type", "must be an object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut reader);
     let read = read.map_err(|error| {
@@ -122,6 +126,7 @@ mod tests {
             (r#"{"a":"x"}"#, "type", "/a"),
             (r#"{"a":1,"b":[1,300]}"#, "type", "/b/1"),
             ("7", "type", ""),
+            ("[1]", "type", ""),
         ] {
             let problem = parse::<Small>(body.as_bytes()).unwrap_err();
             let error = problem.first().expect("a field");

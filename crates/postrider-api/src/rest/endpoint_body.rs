@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postrider_core::address::TenantRules;
-use postrider_core::auth::Auth;
+use postrider_core::auth::{Auth, TlsIdentity};
 use postrider_core::batch::{BatchPolicy, Encoding};
 use postrider_core::endpoint;
 use postrider_core::filter::FilterError;
@@ -14,16 +14,19 @@ use postrider_core::ordering::{OnFailure, Ordering};
 use postrider_core::retry::Schedule;
 use postrider_core::signing::{Profile, SecretKind, SigningSecret};
 use postrider_core::url::{EndpointUrl, UrlPolicy};
+use postrider_destinations::EndpointTls;
 use postrider_store::Db;
 use postrider_store::admin::egress;
 use postrider_store::admin::endpoints::{Change, Endpoint, EndpointChange, Order, RequestSettings};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Egress;
+use super::body::parse;
 use super::problem::Problem;
 use super::shapes::{
     AnyObject, AnyValue, EventTypePattern, FormatWord, OrderingWord, SecretKindWord, TenantText,
@@ -83,14 +86,20 @@ pub(super) struct EndpointBody {
     #[schemars(with = "Option<AnyObject>")]
     #[serde(deserialize_with = "given")]
     auth: Given<Value>,
+    /// A client certificate with its key, authorities of its own, or both; what is not named stays. Never shown again.
+    #[schemars(with = "Option<TlsBody>")]
+    #[serde(deserialize_with = "given")]
+    tls: Given<TlsBody>,
     #[schemars(with = "Option<OrderingWord>")]
     ordering: Option<String>,
     /// block, or skip:N after so many attempts.
     #[schemars(regex(pattern = "^(block|skip:[1-9][0-9]{0,2})$"))]
     on_failure: Option<String>,
     #[schemars(with = "Option<BatchBody>")]
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "given_object")]
     batch: Given<BatchBody>,
+    #[schemars(with = "Option<SecretBody>")]
+    #[serde(deserialize_with = "object")]
     pub(super) secret: Option<SecretBody>,
 }
 
@@ -113,6 +122,56 @@ struct BatchBody {
     max_wait_ms: Option<u64>,
     max_bytes: Option<i64>,
     encoding: Option<String>,
+}
+
+/// PEM texts. No `Debug`: one of them is a key.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NewTls")]
+struct TlsBody {
+    /// The client certificate, with what is between it and its authority; together with its key.
+    #[schemars(length(max = 65_536))]
+    certificate: Option<String>,
+    #[schemars(length(max = 65_536))]
+    key: Option<String>,
+    /// The authorities that are believed, instead of the usual ones.
+    #[schemars(length(max = 65_536))]
+    ca: Option<String>,
+}
+
+/// What a document says about an endpoint.
+#[derive(Debug)]
+pub struct Read {
+    /// What is to change, or to be set on a new one.
+    pub change: EndpointChange,
+    /// Its secret, and whether the document brought it.
+    pub secret: Option<(SigningSecret, bool)>,
+    pub enabled: Option<bool>,
+}
+
+/// Why a document is not taken: the fields to blame, each with the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused(pub String);
+
+/// Reads an endpoint as `POST` and `PATCH` of `/endpoints` take it, for a tenant and beside what there is of it: what the API would
+/// accept and nothing else.
+///
+/// # Errors
+/// When a field cannot be accepted, or the database cannot be asked for the tenant's rules.
+pub async fn read_endpoint(
+    db: &Db,
+    egress: &Egress,
+    tenant: &str,
+    was: Option<&Endpoint>,
+    document: &Value,
+) -> Result<Read, Refused> {
+    let read = async {
+        let body: EndpointBody = parse(document.to_string().as_bytes())?;
+        let change = body.change(db, egress, tenant, was).await?;
+        let secret = body.secret.as_ref().map(SecretBody::secret).transpose()?;
+        Ok::<_, Problem>(Read { change, secret, enabled: body.enabled })
+    };
+    read.await.map_err(|problem| Refused(problem.detail().to_owned()))
 }
 
 /// The schema of a body that adds an endpoint.
@@ -152,6 +211,22 @@ impl JsonSchema for EndpointChanges {
 
 /// What is given when an endpoint is added and changed by other ways.
 const CREATED_WITH: [&str; 3] = ["tenant_id", "secret", "enabled"];
+
+/// A structure inside another: never read from a list of values.
+pub(super) fn object<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    let fields = Option::<Map<String, Value>>::deserialize(from)?;
+    let read = fields.map(|fields| serde_json::from_value(fields.into())).transpose();
+    read.map_err(serde::de::Error::custom)
+}
+
+/// The same, and null told from nothing.
+fn given_object<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Given<T>, D::Error> {
+    object(from).map(Some)
+}
 
 /// Tells null from nothing.
 pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
@@ -206,7 +281,7 @@ impl EndpointBody {
             format: self.format()?,
             signing: self.profiles()?,
             auth,
-            tls: Change::Keep,
+            tls: change(&self.tls, TlsBody::identity)?,
         };
         let order = self.order(was)?;
         let batch = change(&self.batch, |batch| {
@@ -291,6 +366,23 @@ impl SecretBody {
                 })
             }
         }
+    }
+}
+
+impl TlsBody {
+    /// Codes: `tls.pair`, `tls.length`, `tls.pem`, `required`.
+    fn identity(&self) -> Result<TlsIdentity, Problem> {
+        let Self { certificate, key, ca } = self;
+        let identity =
+            TlsIdentity { certificate: certificate.clone(), key: key.clone(), ca: ca.clone() };
+        let identity = identity.checked()?;
+        if identity.certificate.is_none() && identity.ca.is_none() {
+            let detail = "needs certificate and key, or ca; null takes both away";
+            return Err(Problem::field("/tls", "required", detail));
+        }
+        EndpointTls::new(&identity)
+            .map_err(|error| InputError::new("tls", "tls.pem", error.to_string()))?;
+        Ok(identity)
     }
 }
 

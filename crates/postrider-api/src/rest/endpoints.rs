@@ -5,12 +5,14 @@ use axum::response::{Json, Response};
 use http::Method;
 use jiff::Timestamp;
 use postrider_core::api_key::Scope;
+use postrider_core::endpoint::check_reason;
 use postrider_core::ids::EndpointId;
 use postrider_store::admin::endpoints::{self, Endpoint};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::body::{Body, parse};
 use super::caller::Caller;
 use super::cursor::List;
 use super::deliveries::{self, Delivery};
@@ -52,6 +54,23 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::new(of(Method::POST, "/endpoints/{endpoint_id}/disable"), "disable_endpoint", "Stops an endpoint and cancels what it is owed", disable)
             .needs(Scope::Write)
             .gives::<EndpointDocument>(200, "Nothing starts any more"),
+        Operation::new(
+            of(Method::POST, "/endpoints/{endpoint_id}/pause"),
+            "pause_endpoint",
+            "Keeps what an endpoint is owed waiting; events go on being matched, and nothing is lost",
+            pause,
+        )
+        .needs(Scope::Write)
+        .may_take::<Pause>()
+        .gives::<EndpointDocument>(200, "Nothing starts any more"),
+        Operation::new(
+            of(Method::POST, "/endpoints/{endpoint_id}/resume"),
+            "resume_endpoint",
+            "Lets a paused endpoint go on, with a clean record of its health; what waited goes at once",
+            resume,
+        )
+        .needs(Scope::Write)
+        .gives::<EndpointDocument>(200, "The endpoint"),
         Operation::new(
             of(Method::POST, "/endpoints/{endpoint_id}/rotate-secret"),
             "rotate_endpoint_secret",
@@ -105,6 +124,9 @@ pub(super) struct EndpointDocument {
     capture_responses: bool,
     enabled: bool,
     disabled_reason: Option<String>,
+    /// Since when somebody has kept its deliveries waiting.
+    paused_at: Option<Timestamp>,
+    paused_reason: Option<String>,
     #[schemars(with = "AnyValue")]
     metadata: Value,
     format: String,
@@ -166,8 +188,8 @@ async fn enable(
     params: Params,
 ) -> Result<Json<EndpointDocument>, Problem> {
     params.end()?;
-    let id = find(&caller, of_path(&id)?).await?.id;
-    endpoints::set_enabled(&caller.db, id, true, "").await?;
+    let id = of_path(&id)?;
+    switch(&caller, id, true).await?;
     Ok(Json(document(find(&caller, id).await?)))
 }
 
@@ -177,11 +199,56 @@ async fn disable(
     params: Params,
 ) -> Result<Json<EndpointDocument>, Problem> {
     params.end()?;
+    let id = of_path(&id)?;
+    switch(&caller, id, false).await?;
+    Ok(Json(document(find(&caller, id).await?)))
+}
+
+/// Why an endpoint is paused.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Pause {
+    /// For whoever looks at it later.
+    #[schemars(length(max = 200))]
+    reason: Option<String>,
+}
+
+async fn pause(
+    caller: Caller,
+    Path(id): Path<String>,
+    params: Params,
+    Body(body): Body,
+) -> Result<Json<EndpointDocument>, Problem> {
+    params.end()?;
+    let Pause { reason } = if body.is_empty() { Pause::default() } else { parse(&body)? };
+    reason.as_deref().map_or(Ok(()), check_reason)?;
     let id = find(&caller, of_path(&id)?).await?.id;
-    endpoints::set_enabled(&caller.db, id, false, endpoints::BY_HAND).await?;
-    endpoints::cancel_deliveries(&caller.db, id, endpoints::ENDPOINT_DISABLED).await?;
+    endpoints::set_paused(&caller.db, id, true, reason.as_deref()).await?;
     settle().await;
     Ok(Json(document(find(&caller, id).await?)))
+}
+
+async fn resume(
+    caller: Caller,
+    Path(id): Path<String>,
+    params: Params,
+) -> Result<Json<EndpointDocument>, Problem> {
+    params.end()?;
+    let id = find(&caller, of_path(&id)?).await?.id;
+    endpoints::set_paused(&caller.db, id, false, None).await?;
+    Ok(Json(document(find(&caller, id).await?)))
+}
+
+/// Enables or disables an endpoint. A disabled one is owed nothing any more.
+pub(super) async fn switch(caller: &Caller, id: EndpointId, enabled: bool) -> Result<(), Problem> {
+    find(caller, id).await?;
+    let reason = if enabled { "" } else { endpoints::BY_HAND };
+    endpoints::set_enabled(&caller.db, id, enabled, reason).await?;
+    if !enabled {
+        endpoints::cancel_deliveries(&caller.db, id, endpoints::ENDPOINT_DISABLED).await?;
+        settle().await;
+    }
+    Ok(())
 }
 
 async fn delete(
@@ -190,12 +257,19 @@ async fn delete(
     params: Params,
 ) -> Result<Json<Deleted>, Problem> {
     params.end()?;
-    let id = find(&caller, of_path(&id)?).await?.id;
+    let id = of_path(&id)?;
+    let cancelled = remove(&caller, id).await?;
+    Ok(Json(Deleted { id, deleted: true, cancelled }))
+}
+
+/// Deletes an endpoint; how many deliveries were cancelled with it.
+pub(super) async fn remove(caller: &Caller, id: EndpointId) -> Result<u64, Problem> {
+    find(caller, id).await?;
     endpoints::delete(&caller.db, id).await?;
     let cancelled =
         endpoints::cancel_deliveries(&caller.db, id, endpoints::ENDPOINT_DELETED).await?;
     settle().await;
-    Ok(Json(Deleted { id, deleted: true, cancelled }))
+    Ok(cancelled)
 }
 
 /// A deleted one has a history still.
@@ -253,6 +327,8 @@ pub(super) fn document(endpoint: Endpoint) -> EndpointDocument {
         capture_responses: endpoint.capture_responses,
         enabled: endpoint.enabled,
         disabled_reason: endpoint.disabled_reason,
+        paused_at: endpoint.paused_at,
+        paused_reason: endpoint.paused_reason,
         metadata: endpoint.metadata,
         format: endpoint.format,
         signing: endpoint.signing,

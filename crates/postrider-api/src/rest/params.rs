@@ -94,8 +94,13 @@ impl Params {
 
     /// How many are asked for.
     pub(super) fn limit(&mut self) -> Result<i64, Problem> {
+        self.limit_or(PAGE)
+    }
+
+    /// How many are asked for; so many if nothing is said.
+    pub(super) fn limit_or(&mut self, usual: i64) -> Result<i64, Problem> {
         let what = format!("1 to {MOST}");
-        let limit = self.parsed("limit", &what)?.unwrap_or(PAGE);
+        let limit = self.parsed("limit", &what)?.unwrap_or(usual);
         if (1..=MOST).contains(&limit) {
             return Ok(limit);
         }

@@ -66,6 +66,8 @@ impl Problem {
             "delivery" => "delivery.not_found",
             "api key" => "api_key.not_found",
             "job" => "job.not_found",
+            "event type" => "event_type.not_found",
+            "tenant" => "tenant.not_found",
             _ => "not_found",
         };
         Self::new(StatusCode::NOT_FOUND, code, detail)
@@ -109,10 +111,20 @@ impl Problem {
         Self { errors, ..Self::new(status, code, words.join("; ")) }
     }
 
+    /// What went wrong, in words.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The first field to blame.
     #[cfg(test)]
     pub(super) fn first(&self) -> Option<&FieldError> {
         self.errors.first()
+    }
+
+    /// The same with another status, if it has that one.
+    pub(super) fn with_status(self, from: StatusCode, to: StatusCode) -> Self {
+        if self.status == from { Self { status: to, ..self } } else { self }
     }
 
     /// Whether it may be answered another time.

@@ -79,6 +79,8 @@ words! {
     OrderingWord = ["none", "key", "endpoint"];
     SecretKindWord = ["standard", "opaque", "ed25519"];
     ScopeWord = ["read", "write", "publish"];
+    SchemaCheckWord = ["off", "report", "enforce"];
+    ChangeWord = ["added", "changed", "unchanged"];
 }
 
 /// Any JSON object.
@@ -131,4 +133,20 @@ pub(super) fn of_path(placeholder: &str) -> Value {
         _ => return json!({ "type": "string" }),
     };
     json!({ "type": "string", "pattern": pattern })
+}
+
+/// Of an answer without a body.
+#[derive(Debug)]
+pub(super) struct NoContent;
+
+impl JsonSchema for NoContent {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "NoContent".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "not": {} })
+    }
 }

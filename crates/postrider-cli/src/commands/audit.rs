@@ -1,5 +1,6 @@
 //! `postrider audit`: every change of what people set: who, what, from where.
 
+use jiff::Timestamp;
 use postrider_store::admin::audit::{self, AuditEntry, AuditQuery};
 use postrider_store::admin::{SCAN_LIMIT, status};
 use serde_json::{Value, json};
@@ -13,8 +14,10 @@ use crate::output::{safe, table, time};
 /// What to do with the audit log.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// List changes, newest first; with --json whole, to be kept elsewhere
+    /// List changes, newest first
     List(List),
+    /// Print changes as JSON, a line each, oldest first, to be kept elsewhere
+    Export(Export),
 }
 
 /// Options of `audit list`.
@@ -40,8 +43,48 @@ pub(crate) struct List {
     before: Option<i64>,
 }
 
+/// Options of `audit export`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Export {
+    /// Only of this tenant
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
+    /// Not older than this: a time, or how long ago; none: all that is kept
+    #[arg(long, value_name = "WHEN", value_parser = input::when)]
+    since: Option<When>,
+}
+
+/// How many changes are read at a time.
+const PAGE: i64 = 1000;
+
 pub(crate) async fn run(context: &Context, database: &Database, command: Command) -> Ended {
-    let Command::List(args) = command;
+    match command {
+        Command::List(args) => list(context, database, &args).await,
+        Command::Export(args) => export(context, database, &args).await,
+    }
+}
+
+async fn export(context: &Context, database: &Database, args: &Export) -> Ended {
+    let now = status::clock(&database.db).await?;
+    let since = args.since.map_or(Timestamp::UNIX_EPOCH, |since| since.at(now));
+    let (mut last, mut count): (Option<AuditEntry>, usize) = (None, 0);
+    loop {
+        let tenant = args.tenant.as_deref();
+        let page = audit::export(&database.db, tenant, since, last.as_ref(), PAGE).await?;
+        for entry in &page {
+            context.out.line(&document(entry).to_string());
+        }
+        count += page.len();
+        match page.into_iter().next_back() {
+            Some(entry) => last = Some(entry),
+            None => break,
+        }
+    }
+    context.out.note(&format!("{count} changes"));
+    Ok(Exit::Done)
+}
+
+async fn list(context: &Context, database: &Database, args: &List) -> Ended {
     let now = status::clock(&database.db).await?;
     let query = AuditQuery {
         tenant: args.tenant.as_deref(),

@@ -37,6 +37,10 @@ pub(crate) enum Command {
     Enable(Id),
     /// Keep events from an endpoint and cancel what it is owed
     Disable(Id),
+    /// Keep what an endpoint is owed waiting; events go on being matched, nothing is lost
+    Pause(change::Pause),
+    /// Let a paused endpoint go on; what waited goes at once
+    Resume(Id),
 }
 
 /// One endpoint.
@@ -70,5 +74,7 @@ pub(crate) async fn run(context: &Context, database: &Database, command: Command
         Command::Secrets(command) => secrets::run(context, database, command).await,
         Command::Enable(args) => change::enable(context, database, &args.id).await,
         Command::Disable(args) => change::disable(context, database, &args.id).await,
+        Command::Pause(args) => change::pause(context, database, &args).await,
+        Command::Resume(args) => change::resume(context, database, &args.id).await,
     }
 }

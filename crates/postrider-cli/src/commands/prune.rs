@@ -25,6 +25,8 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
         events: configured.events,
         deliveries: configured.deliveries,
         ledger: configured.ledger,
+        audit: configured.audit,
+        jobs: configured.jobs,
         ..Retention::default()
     };
     let report = prune(&database.db, &retention, args.dry_run).await?;
@@ -46,6 +48,8 @@ fn text(report: &PruneReport) -> String {
         ("event ids", report.ledger.to_string()),
         ("publish failures", report.publish_failures.to_string()),
         ("failed events", report.failed_events.to_string()),
+        ("audit log", report.audit.to_string()),
+        ("jobs", report.jobs.to_string()),
         ("expired deliveries", report.expired.to_string()),
         (
             "partitions dropped",
@@ -58,6 +62,7 @@ fn document(report: &PruneReport) -> serde_json::Value {
     json!({
         "dry_run": report.dry_run, "events": report.events, "deliveries": report.deliveries, "attempts": report.attempts,
         "event_ids": report.ledger, "publish_failures": report.publish_failures, "failed_events": report.failed_events,
+        "audit": report.audit, "jobs": report.jobs,
         "expired": report.expired, "dropped": report.dropped,
         "kept": report.kept.iter().map(|kept| json!({ "name": kept.name, "why": kept.why })).collect::<Vec<_>>(),
     })

@@ -72,7 +72,7 @@ fn text(screen: &Screen, target: &str) -> String {
     };
     let waiting = match lag.waiting {
         0 => String::new(),
-        n => format!("; those of {n} wait until their endpoint is well"),
+        n => format!("; those of {n} wait until their endpoint is well and not paused"),
     };
     let failed = match (backlog.failed_events, backlog.publish_failures) {
         (0, 0) => "none".to_owned(),
@@ -131,7 +131,8 @@ fn failing(unwell: &[HealthRow]) -> usize {
 }
 
 fn paused(unwell: &[HealthRow], now: jiff::Timestamp) -> usize {
-    let is_paused = |row: &&HealthRow| row.health.paused_until.is_some_and(|until| until > now);
+    let is_paused =
+        |row: &&HealthRow| row.paused || row.health.paused_until.is_some_and(|until| until > now);
     unwell.iter().filter(is_paused).count()
 }
 

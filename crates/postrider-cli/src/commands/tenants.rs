@@ -1,20 +1,26 @@
-//! `postrider tenants`: what single tenants may do at once, all their endpoints together.
+//! `postrider tenants`: what is set of single tenants; above all what they may do at once, all their endpoints together.
 //! Reads and writes `tenants`; workers hear of a change and act on it with their next request.
 
 use postrider_core::input::InputError;
 use postrider_store::admin::endpoints::Change;
-use postrider_store::admin::tenants::{self, TenantLimits};
+use postrider_store::admin::tenants::{self, TenantChange, TenantLimits};
 use serde_json::{Value, json};
 
 use super::Ended;
 use super::endpoints::check_tenant;
 use crate::context::{Context, Database};
 use crate::exit::{Exit, Failure};
-use crate::output::{table, time};
+use crate::output::{pairs, table, time};
 
 /// What to do with tenants.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// List tenants that ever published, had an endpoint or have settings
+    List(List),
+    /// Show what is set of a tenant
+    Show(Tenant),
+    /// Set what is given of a tenant, and nothing else
+    Set(Settings),
     /// What a tenant may do at once
     #[command(subcommand)]
     Limits(Limits),
@@ -36,6 +42,27 @@ pub(crate) enum Limits {
 pub(crate) struct Tenant {
     #[arg(value_name = "TENANT")]
     tenant: String,
+}
+
+/// Options of `tenants list`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+    limit: i64,
+    /// Only those after this tenant: the last one of the page before
+    #[arg(long, value_name = "TENANT")]
+    after: Option<String>,
+}
+
+/// Options of `tenants set`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Settings {
+    #[command(flatten)]
+    limits: Set,
+    /// Whether events about what people did with its e-mails go to analytics
+    #[arg(long, value_name = "BOOL")]
+    capture_engagement_events: Option<bool>,
 }
 
 /// Options of `tenants limits set`.
@@ -60,12 +87,79 @@ pub(crate) struct Show {
 }
 
 pub(crate) async fn run(context: &Context, database: &Database, command: Command) -> Ended {
-    let Command::Limits(command) = command;
+    let command = match command {
+        Command::List(args) => return list(context, database, &args).await,
+        Command::Show(args) => return show_one(context, database, &args.tenant).await,
+        Command::Set(args) => return set_all(context, database, &args).await,
+        Command::Limits(command) => command,
+    };
     match command {
         Limits::Set(args) => set(context, database, &args).await,
         Limits::Clear(args) => clear(context, database, &args.tenant).await,
         Limits::Show(args) => show(context, database, args.tenant.as_deref()).await,
     }
+}
+
+async fn list(context: &Context, database: &Database, args: &List) -> Ended {
+    let mut found = tenants::list(&database.db, args.after.as_deref(), args.limit + 1).await?;
+    let has_more = found.len() > usize::try_from(args.limit).unwrap_or(usize::MAX);
+    if has_more {
+        found.pop();
+    }
+    let next = found.last().filter(|_| has_more).map(|tenant| tenant.id.clone());
+    let data: Vec<Value> = found.iter().map(tenant_document).collect();
+    context.out.data(&json!({ "data": data, "has_more": has_more, "next_cursor": next }), || {
+        table(
+            ["TENANT", "IN FLIGHT", "A SECOND", "CAPTURES ENGAGEMENT"],
+            found.iter().map(|tenant| {
+                let captures = tenant.capture_engagement_events.to_string();
+                [
+                    tenant.id.clone(),
+                    number(tenant.max_in_flight),
+                    number(tenant.rate_limit),
+                    captures,
+                ]
+            }),
+        )
+    });
+    if let Some(next) = next {
+        context.out.note(&format!("more with --after {next}"));
+    }
+    Ok(Exit::Done)
+}
+
+async fn show_one(context: &Context, database: &Database, tenant: &str) -> Ended {
+    check_tenant(tenant)?;
+    tell(context, &tenants::show(&database.db, tenant).await?);
+    Ok(Exit::Done)
+}
+
+async fn set_all(context: &Context, database: &Database, args: &Settings) -> Ended {
+    let tenant = &args.limits.whose.tenant;
+    check_tenant(tenant)?;
+    let wanted = TenantChange {
+        max_in_flight: change("max_in_flight", args.limits.max_in_flight.as_deref(), 100_000)?,
+        rate_limit: change("rate_limit", args.limits.rate_limit.as_deref(), 1_000_000)?,
+        capture_engagement_events: args.capture_engagement_events,
+    };
+    if wanted.is_empty() {
+        return Err(Failure::new(Exit::Usage, "there is nothing to set")
+            .remedy("name --max-in-flight, --rate-limit or --capture-engagement-events"));
+    }
+    tell(context, &tenants::update(&database.db, tenant, wanted).await?);
+    Ok(Exit::Done)
+}
+
+fn tell(context: &Context, tenant: &tenants::Tenant) {
+    context.out.data(&tenant_document(tenant), || {
+        pairs([
+            ("tenant", tenant.id.clone()),
+            ("in flight", number(tenant.max_in_flight)),
+            ("a second", number(tenant.rate_limit)),
+            ("captures engagement events", tenant.capture_engagement_events.to_string()),
+            ("updated", tenant.updated_at.map_or("never".to_owned(), time)),
+        ])
+    });
 }
 
 async fn set(context: &Context, database: &Database, args: &Set) -> Ended {
@@ -126,8 +220,11 @@ fn change(field: &'static str, text: Option<&str>, most: i32) -> Result<Change<i
     }
 }
 
+fn number(limit: Option<i32>) -> String {
+    limit.map_or("no limit".to_owned(), |n| n.to_string())
+}
+
 fn row(limits: &TenantLimits) -> [String; 4] {
-    let number = |limit: Option<i32>| limit.map_or("no limit".to_owned(), |n| n.to_string());
     [
         limits.tenant.clone(),
         number(limits.max_in_flight),
@@ -140,5 +237,13 @@ fn document(limits: &TenantLimits) -> Value {
     json!({
         "tenant": limits.tenant, "max_in_flight": limits.max_in_flight, "rate_limit": limits.rate_limit,
         "updated_at": limits.updated_at,
+    })
+}
+
+fn tenant_document(tenant: &tenants::Tenant) -> Value {
+    json!({
+        "tenant": tenant.id, "max_in_flight": tenant.max_in_flight, "rate_limit": tenant.rate_limit,
+        "workflows_config": { "capture_messaging_engagement_events": tenant.capture_engagement_events },
+        "updated_at": tenant.updated_at,
     })
 }

@@ -229,6 +229,8 @@ fn retention(read: &mut Reader<'_>) -> Retention {
         events: read.span("retention.events", DAY..=3650 * DAY),
         deliveries: read.span("retention.deliveries", DAY..=3650 * DAY),
         ledger: read.span("retention.ledger", DAY..=3650 * DAY),
+        audit: read.span("retention.audit", DAY..=3650 * DAY),
+        jobs: read.span("retention.jobs", DAY..=3650 * DAY),
     };
     if read.is_sound("retention.ledger")
         && read.is_sound("retention.events")

@@ -168,6 +168,8 @@ pub(crate) const KEYS: &[Key] = &[
         "90d",
         "how long an event id stays known, so that it cannot be published twice; at least retention.events",
     ),
+    key("retention.audit", "400d", "how long it is kept what people changed, 1d to 3650d"),
+    key("retention.jobs", "90d", "how long jobs that have ended are kept, 1d to 3650d"),
     key("admin.listen", "127.0.0.1:9090", "address of /healthz, /readyz and /metrics; off: none"),
     key("api.listen", "off", "address of the REST API, such as 127.0.0.1:8080; off: none"),
     key("api.rate_limit", "500", "requests a second that each API key may make, 1 to 1000000"),

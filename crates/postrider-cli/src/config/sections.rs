@@ -87,6 +87,8 @@ pub(crate) struct Retention {
     pub events: Duration,
     pub deliveries: Duration,
     pub ledger: Duration,
+    pub audit: Duration,
+    pub jobs: Duration,
 }
 
 /// The address for health checks and metrics.

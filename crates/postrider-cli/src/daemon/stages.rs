@@ -193,6 +193,8 @@ fn janitor_options(options: &DaemonOptions, incarnation: i64, released: Wake) ->
             events: config.retention.events,
             deliveries: config.retention.deliveries,
             ledger: config.retention.ledger,
+            audit: config.retention.audit,
+            jobs: config.retention.jobs,
             ..janitor::Retention::default()
         },
         released,

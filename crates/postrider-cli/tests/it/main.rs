@@ -20,5 +20,7 @@ mod recovery;
 mod run;
 mod signing;
 mod standardwebhooks;
+mod steering;
 mod support;
 mod tenants;
+mod types;

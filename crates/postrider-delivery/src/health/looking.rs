@@ -15,6 +15,9 @@ use crate::lane::{Flow, Lane};
 use crate::lanes::{Inner, lock};
 use crate::limit::Fleet;
 
+/// How long a lane whose endpoint somebody paused is left alone without another look, of which there is one a second.
+pub(crate) const PAUSED_FOR: Duration = Duration::from_secs(60);
+
 /// Looks at every endpoint that is not well, and at those that were.
 pub(crate) async fn look(inner: &Arc<Inner>) -> Result<(), StoreError> {
     let (workers, place) = workers::place(&inner.db, inner.owner).await?;
@@ -27,7 +30,8 @@ pub(crate) async fn look(inner: &Arc<Inner>) -> Result<(), StoreError> {
     for circuit in [Circuit::Open, Circuit::HalfOpen] {
         inner.sender.metrics.set_circuits(circuit.as_str(), circuits(circuit));
     }
-    let paused = |row: &&HealthRow| row.health.paused_until.is_some_and(|until| until > now);
+    let paused =
+        |row: &&HealthRow| row.paused || row.health.paused_until.is_some_and(|until| until > now);
     inner.sender.metrics.set_circuits("paused", rows.iter().filter(paused).count());
     let lanes: Vec<Arc<Lane>> = lock(&inner.lanes).values().cloned().collect();
     let ill: HashMap<EndpointId, &HealthRow> = rows.iter().map(|row| (row.endpoint, row)).collect();
@@ -72,6 +76,9 @@ fn flow(row: &HealthRow, owner: i64, now: Timestamp) -> Flow {
     let from_now = |time: Timestamp| {
         Instant::now() + Duration::try_from(time.duration_since(now)).unwrap_or(Duration::ZERO)
     };
+    if row.paused {
+        return Flow::From(Instant::now() + PAUSED_FOR);
+    }
     match (row.health.circuit, row.probe) {
         (Circuit::HalfOpen, Some((prober, _))) if prober == owner => Flow::AsBefore,
         (Circuit::HalfOpen, Some((_, until))) => Flow::From(from_now(until)),

@@ -156,7 +156,9 @@ async fn write_once(
         false => endpoint_health::write(&inner.db, &changes).await?,
     };
     let mut rows = Vec::with_capacity(judged.len());
-    for (change, transitions) in judged {
+    for ((change, transitions), paused) in
+        judged.into_iter().zip(known.iter().map(|row| row.paused))
+    {
         let is_written = written.contains(&change.endpoint);
         if is_written {
             tell(inner, &change, &transitions);
@@ -164,7 +166,7 @@ async fn write_once(
                 inner.reports.disable(change.endpoint, FAILING);
             }
         }
-        rows.push((is_written || is_idle(&change)).then(|| row_of(change)));
+        rows.push((is_written || is_idle(&change)).then(|| row_of(change, paused)));
     }
     Ok(rows)
 }
@@ -203,12 +205,13 @@ fn judge(
 }
 
 /// As the row is after the change; a circuit that is half open is another worker's then, of which more is known at the next look.
-fn row_of(change: HealthChange) -> HealthRow {
+fn row_of(change: HealthChange, paused: bool) -> HealthRow {
     HealthRow {
         endpoint: change.endpoint,
         revision: change.revision + 1,
         health: change.health,
         probe: None,
+        paused,
     }
 }
 

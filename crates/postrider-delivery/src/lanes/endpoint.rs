@@ -1,7 +1,7 @@
 //! The endpoint of a lane: looked up when it is not known or may have changed, and what becomes of the lane when it is gone.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postrider_core::status::DeliveryStatus;
 use postrider_runtime::Pacer;
@@ -11,6 +11,7 @@ use tracing::{debug, error, warn};
 
 use super::{AFTER_LEASE, Inner, lock};
 use crate::attempt;
+use crate::health::PAUSED_FOR;
 use crate::hold::InHand;
 use crate::lane::Lane;
 use crate::recorder::{Outcome, Outcomes};
@@ -45,7 +46,12 @@ impl Inner {
         while lane.queued() > 0 && !self.stop.soft_requested() {
             lane.clear_stale();
             let before = lane.last_target();
-            match look_up(&self.db, lane.endpoint, &self.policy, before.as_deref()).await {
+            let found = look_up(&self.db, lane.endpoint, &self.policy, before.as_deref()).await;
+            if !matches!(found, Ok(Lookup::Ready(_))) {
+                // Nothing starts by what the endpoint was before: the next delivery asks again.
+                lane.mark_stale();
+            }
+            match found {
                 Ok(Lookup::Ready(mut target)) => {
                     let longest = self.lease.saturating_sub(LEASE_SLACK);
                     if target.timeout > longest {
@@ -76,6 +82,13 @@ impl Inner {
                 Ok(Lookup::Unusable(class, rule)) => {
                     let refuse = |delivery: &_| self.sender.refuse(delivery, class, rule);
                     self.end_all(lane, outcomes, refuse).await;
+                    return None;
+                }
+                Ok(Lookup::Paused) => {
+                    debug!(endpoint.id = %lane.endpoint, "{} is paused: its deliveries wait", lane.endpoint);
+                    // Whoever looks at health keeps it shut, and opens it.
+                    lane.shut(Instant::now() + PAUSED_FOR);
+                    self.let_go(lane);
                     return None;
                 }
                 Ok(Lookup::Held(why)) => {

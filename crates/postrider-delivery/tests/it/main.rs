@@ -8,6 +8,7 @@ mod isolation;
 mod limits;
 mod ordering;
 mod outcomes;
+mod pausing;
 mod proxy;
 mod stage;
 mod stopping;

@@ -1,8 +1,9 @@
-//! What goes row by row, in chunks: the ledger, recorded failures, batches that nobody waits for, and answers that the API keeps.
+//! What goes row by row, in chunks: the ledger, recorded failures, the audit log, jobs that have ended,
+//! batches that nobody waits for, and answers that the API keeps.
 
 use jiff::{SignedDuration, Timestamp};
 use postrider_store::StoreError;
-use postrider_store::retention::{self, Failures};
+use postrider_store::retention::{self, Records};
 use tracing::{info, warn};
 
 use super::Round;
@@ -47,8 +48,20 @@ pub(super) async fn ledger(round: &mut Round<'_>, cutoff: Timestamp) -> Result<(
 
 /// Failed publishes and failed events.
 pub(super) async fn failures(round: &mut Round<'_>, cutoff: Timestamp) -> Result<(), StoreError> {
-    round.report.publish_failures = failures_of(round, Failures::Publish, cutoff).await?;
-    round.report.failed_events = failures_of(round, Failures::FanOut, cutoff).await?;
+    round.report.publish_failures = records(round, Records::PublishFailures, cutoff).await?;
+    round.report.failed_events = records(round, Records::FailedEvents, cutoff).await?;
+    Ok(())
+}
+
+/// What people changed.
+pub(super) async fn audit(round: &mut Round<'_>, cutoff: Timestamp) -> Result<(), StoreError> {
+    round.report.audit = records(round, Records::Audit, cutoff).await?;
+    Ok(())
+}
+
+/// Bulk work that has ended.
+pub(super) async fn jobs(round: &mut Round<'_>, cutoff: Timestamp) -> Result<(), StoreError> {
+    round.report.jobs = records(round, Records::Jobs, cutoff).await?;
     Ok(())
 }
 
@@ -74,17 +87,17 @@ pub(super) async fn idempotency(round: &mut Round<'_>) -> Result<(), StoreError>
     Ok(())
 }
 
-async fn failures_of(
+async fn records(
     round: &mut Round<'_>,
-    which: Failures,
+    which: Records,
     cutoff: Timestamp,
 ) -> Result<u64, StoreError> {
     if round.report.dry_run {
-        return retention::count_failures(round.maintenance, which, cutoff).await;
+        return retention::count_records(round.maintenance, which, cutoff).await;
     }
     let mut gone = 0;
     while round.goes_on() {
-        let chunk = retention::prune_failures(round.maintenance, which, cutoff, CHUNK).await?;
+        let chunk = retention::prune_records(round.maintenance, which, cutoff, CHUNK).await?;
         gone += chunk;
         if chunk == 0 {
             break;

@@ -348,3 +348,33 @@ async fn a_batch_goes_when_none_of_its_members_is_owed_any_more() {
     let gone = "SELECT count(*) FROM postrider.webhook_delivery_batches WHERE id = '00000000-0000-0000-0000-00000000000b'";
     assert_eq!(stage.number(gone).await, 0);
 }
+
+#[tokio::test]
+async fn what_people_changed_goes_after_four_hundred_days_and_jobs_ninety_days_after_their_end() {
+    let stage = Stage::set().await;
+    stage
+        .execute(
+            "INSERT INTO postrider.audit_log (tenant_id, actor, action, subject) SELECT 'acme', 'cli:x', 'endpoint.updated', 'whk_' || i FROM generate_series(1, 7) i;
+             INSERT INTO postrider.jobs (id, tenant_id, kind, endpoint_id, since, until, wanted, rate, state, finished_at)
+             SELECT gen_random_uuid(), 'acme', 'recover', gen_random_uuid(), clock_timestamp(), clock_timestamp(), '{}', 1,
+                    CASE WHEN i <= 3 THEN 'done' ELSE 'running' END, CASE WHEN i <= 3 THEN clock_timestamp() END FROM generate_series(1, 5) i",
+        )
+        .await;
+    // Queuing the jobs is in the log too.
+    let (audit, jobs) =
+        ("SELECT count(*) FROM postrider.audit_log", "SELECT count(*) FROM postrider.jobs");
+    let changes = stage.number(audit).await;
+    assert_eq!(changes, 7 + 5);
+    let early = let_go(&stage, stage.in_days(89).await, false).await;
+    assert_eq!((early.audit, early.jobs), (0, 0));
+    let counted = let_go(&stage, stage.in_days(401).await, true).await;
+    assert_eq!((counted.audit, counted.jobs), (12, 3));
+    assert_eq!((stage.number(audit).await, stage.number(jobs).await), (12, 5), "a dry run");
+    let late = let_go(&stage, stage.in_days(91).await, false).await;
+    assert_eq!((late.audit, late.jobs), (0, 3));
+    assert_eq!(stage.number(jobs).await, 2, "what has not ended stays");
+    let_go(&stage, stage.in_days(399).await, false).await;
+    assert_eq!(stage.number(audit).await, 12);
+    assert_eq!(let_go(&stage, stage.in_days(401).await, false).await.audit, 12);
+    assert_eq!(stage.number(audit).await, 0);
+}

@@ -1,6 +1,6 @@
 -- What is due to an endpoint with batches, and what it asks for. Locks nothing.
 -- Index: webhook_deliveries_open_due, webhook_endpoints_pkey, webhook_endpoint_health_pkey, webhook_delivery_batches_pkey,
--- webhook_delivery_batches_endpoint, webhook_deliveries_open_order.
+-- webhook_delivery_batches_endpoint, webhook_deliveries_open_order, webhook_endpoints_paused.
 -- $1 endpoint, $2 how many deliveries, $3 this worker's incarnation.
 -- Two kinds of row: a delivery (id, attempts, waited, batch_id, event_seq, event_created_at); and one without an id about the endpoint,
 -- whether it is there or not.
@@ -8,6 +8,9 @@ WITH unwell AS MATERIALIZED (
     SELECT FROM postrider.webhook_endpoint_health h
     WHERE h.endpoint_id = $1 AND (h.circuit <> 'closed' OR h.paused_until > clock_timestamp())
       AND h.probe_owner IS DISTINCT FROM $3
+    UNION ALL
+    -- Those of one that somebody paused wait everywhere.
+    SELECT FROM postrider.webhook_endpoints e WHERE e.id = $1 AND e.paused_at IS NOT NULL AND e.enabled
 ), due AS MATERIALIZED (
     SELECT d.id, d.attempts, d.event_seq, d.event_created_at, d.next_attempt_at, d.batch_id, d.replay > 0 AS replay
     FROM postrider.webhook_deliveries_open d

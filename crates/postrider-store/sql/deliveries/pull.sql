@@ -1,6 +1,6 @@
 -- Leases due deliveries of one endpoint that have no order, oldest due first, and says how the others go.
 -- Index: webhook_deliveries_open_due, webhook_deliveries_open_pkey, webhook_deliveries_open_order, webhook_endpoint_health_pkey,
--- webhook_endpoints_pkey, webhook_delivery_batches_endpoint.
+-- webhook_endpoints_paused, webhook_endpoints_pkey, webhook_delivery_batches_endpoint.
 -- The clock is a scalar sub-select: volatile, it could not bound the index walk. The envelopes are read by bodies.sql in the same
 -- transaction: a statement that joins them opens every day's partition (200 µs a pull).
 -- $1 endpoint, $2 how many, $3 this worker's incarnation, $4 the lease in seconds.
@@ -10,6 +10,9 @@ WITH unwell AS MATERIALIZED (
     SELECT FROM postrider.webhook_endpoint_health h
     WHERE h.endpoint_id = $1 AND (h.circuit <> 'closed' OR h.paused_until > clock_timestamp())
       AND h.probe_owner IS DISTINCT FROM $3
+    UNION ALL
+    -- Those of one that somebody paused wait everywhere.
+    SELECT FROM postrider.webhook_endpoints e WHERE e.id = $1 AND e.paused_at IS NOT NULL AND e.enabled
 ), batching AS MATERIALIZED (
     -- It asks for batches, or some are left from when it did: then what has no order is for the statements of batches.
     SELECT FROM postrider.webhook_endpoints e WHERE e.id = $1 AND e.batch_max_events IS NOT NULL

@@ -1,6 +1,6 @@
 -- Leases of each order key of one endpoint the first delivery, if it is due. For endpoints of which pull.sql says that some have an order.
 -- Index: webhook_deliveries_open_order, webhook_deliveries_open_pkey, webhook_events_pending_pkey, webhook_events_pkey,
--- webhook_endpoint_health_pkey.
+-- webhook_endpoint_health_pkey, webhook_endpoints_paused.
 -- $1 endpoint, $2 how many, $3 this worker's incarnation, $4 the lease in seconds.
 -- An ordered delivery waits with next_attempt_at = infinity, out of the walk of what is due, until it is first of its key. `head`
 -- is a loose scan: one index probe a key. All of it looks at one snapshot, in which an event that committed before another was
@@ -13,6 +13,9 @@ WITH RECURSIVE unwell AS MATERIALIZED (
     SELECT FROM postrider.webhook_endpoint_health h
     WHERE h.endpoint_id = $1 AND (h.circuit <> 'closed' OR h.paused_until > clock_timestamp())
       AND h.probe_owner IS DISTINCT FROM $3
+    UNION ALL
+    -- Those of one that somebody paused wait everywhere.
+    SELECT FROM postrider.webhook_endpoints e WHERE e.id = $1 AND e.paused_at IS NOT NULL AND e.enabled
 ), head AS (
     (SELECT d.id, d.tenant_id, d.order_key, d.event_seq, d.next_attempt_at
      FROM postrider.webhook_deliveries_open d

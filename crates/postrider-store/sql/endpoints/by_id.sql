@@ -11,7 +11,7 @@ SELECT e.tenant_id, e.kind, e.url, e.headers_sealed, e.retry_schedule_ms, e.time
        ) AS secrets,
        (SELECT extract(epoch FROM min(s.expires_at) - clock_timestamp())::float8 FROM postrider.webhook_endpoint_secrets s
         WHERE s.endpoint_id = e.id AND s.expires_at > clock_timestamp()) AS secrets_change_in,
-       e.format, e.signing, e.auth_sealed, e.tls_sealed, e.skip_after, e.rate_limit,
+       e.format, e.signing, e.auth_sealed, e.tls_sealed, e.skip_after, e.rate_limit, e.paused_at IS NOT NULL AS paused,
        r.allow_cidrs::text[] AS egress_allow, r.deny_cidrs::text[] AS egress_deny, r.ports AS egress_ports,
        t.max_in_flight AS tenant_in_flight, t.rate_limit AS tenant_rate
 FROM postrider.webhook_endpoints e

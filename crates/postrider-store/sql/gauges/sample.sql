@@ -1,6 +1,6 @@
 -- What operators watch: the backlog counted up to $1, its oldest event, the most overdue of at most $2 endpoints, the oldest
 -- snapshot of this database that we are allowed to see. Index: webhook_events_pending_pkey, webhook_deliveries_open_due,
--- webhook_endpoint_health_pkey, webhook_endpoints_pkey.
+-- webhook_endpoint_health_pkey, webhook_endpoints_pkey, webhook_endpoints_paused.
 WITH RECURSIVE clock AS MATERIALIZED (
     SELECT clock_timestamp() AS at
 ), earliest AS (
@@ -19,6 +19,7 @@ WITH RECURSIVE clock AS MATERIALIZED (
                                    * interval '1 millisecond') AS since FROM (SELECT e.endpoint_id, e.next_attempt_at FROM earliest e LIMIT $2) f
     WHERE NOT EXISTS (SELECT FROM postrider.webhook_endpoint_health h
                       WHERE h.endpoint_id = f.endpoint_id AND (h.circuit <> 'closed' OR h.paused_until > (SELECT c.at FROM clock c)))
+      AND NOT EXISTS (SELECT FROM postrider.webhook_endpoints e WHERE e.id = f.endpoint_id AND e.paused_at IS NOT NULL AND e.enabled)
 )
 SELECT extract(epoch FROM c.at)::float8 AS sampled_at,
        (SELECT count(*) FROM (SELECT FROM postrider.webhook_events_pending p LIMIT $1) n) AS pending,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio_postgres::Row;
 
-use crate::statement::{ADMIN_AUDIT_LIST, ADMIN_AUDIT_LIST_OF_TENANT};
+use crate::statement::{ADMIN_AUDIT_EXPORT, ADMIN_AUDIT_LIST, ADMIN_AUDIT_LIST_OF_TENANT};
 use crate::{Db, StoreError};
 
 /// Which changes to list.
@@ -35,6 +35,7 @@ pub struct AuditEntry {
     pub tenant: Option<String>,
     /// `key:<id>`, `cli:<user>`, `worker` or `sql:<role>`.
     pub actor: String,
+    /// To a tenant only where its own key made the change.
     pub address: Option<IpAddr>,
     pub request_id: Option<String>,
     pub action: String,
@@ -85,6 +86,25 @@ pub async fn list(db: &Db, query: &AuditQuery<'_>) -> Result<AuditPage, StoreErr
     // Behind one that is too old, all are.
     let next = last.filter(|entry| entry.at >= query.since).map(|entry| entry.id);
     Ok(AuditPage { cut: !full && next.is_some(), next, rows })
+}
+
+/// One page of changes from `since` on, oldest first, behind the last of the page before. What commits late may stand before what was
+/// read already: an export of what is past a while holds everything.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn export(
+    db: &Db,
+    tenant: Option<&str>,
+    since: Timestamp,
+    after: Option<&AuditEntry>,
+    limit: i64,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    // No id is lower than one.
+    let (at, id) = after.map_or((since, 0), |last| (last.at, last.id));
+    let mut session = db.session().await?;
+    let rows = session.query(&ADMIN_AUDIT_EXPORT, &[&tenant, &at, &id, &limit]).await?;
+    Ok(rows.iter().map(entry).collect())
 }
 
 fn entry(row: &Row) -> AuditEntry {

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use postrider_core::auth::{Auth, TlsIdentity};
 use postrider_core::batch::{BatchPolicy, Encoding};
+use postrider_core::headers::CustomHeaders;
 use postrider_core::ids::EndpointId;
 use postrider_core::ordering::{OnFailure, Ordering};
 use postrider_core::seal::{KeyRing, SealError};
@@ -26,7 +28,7 @@ mod trial;
 pub use change::{
     BY_HAND, CHANGE_SETTLES, Change, ENDPOINT_DELETED, ENDPOINT_DISABLED, EndpointChange,
     NewEndpoint, Order, RequestSettings, cancel_deliveries, create, delete, new_id, set_enabled,
-    update,
+    set_paused, update,
 };
 pub use trial::{TEST_EVENT, TestEvent, publish_test};
 
@@ -49,6 +51,10 @@ pub struct Endpoint {
     pub capture_responses: bool,
     pub enabled: bool,
     pub disabled_reason: Option<String>,
+    /// Since when somebody has kept its deliveries waiting.
+    pub paused_at: Option<Timestamp>,
+    /// Why, if that was said.
+    pub paused_reason: Option<String>,
     pub metadata: Value,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -58,6 +64,7 @@ pub struct Endpoint {
     pub signing: Value,
     /// The kind of its login: `basic`, `bearer` or `oauth2`.
     pub auth: Option<String>,
+    pub auth_sealed: Option<Vec<u8>>,
     pub tls_sealed: Option<Vec<u8>>,
     pub ordering: Ordering,
     pub on_failure: OnFailure,
@@ -171,6 +178,39 @@ pub async fn open_deliveries(db: &Db, id: EndpointId, cap: i64) -> Result<i64, S
 }
 
 impl Endpoint {
+    /// Its request headers, values and all: for checks, never to be shown.
+    ///
+    /// # Errors
+    /// When they were sealed with a key that is not in the ring, or are damaged.
+    pub fn headers(&self, keys: &KeyRing) -> Result<CustomHeaders, SealError> {
+        let Some(sealed) = &self.headers_sealed else { return Ok(CustomHeaders::default()) };
+        let opened = keys.open(sealed, &bound(b"headers:", self.id))?;
+        let object = serde_json::from_slice(&opened).map_err(|_| SealError::Corrupt)?;
+        CustomHeaders::parse_json(&object).map_err(|_| SealError::Corrupt)
+    }
+
+    /// Its login: for comparisons, never to be shown.
+    ///
+    /// # Errors
+    /// When it was sealed with a key that is not in the ring, or is damaged.
+    pub fn login(&self, keys: &KeyRing) -> Result<Option<Auth>, SealError> {
+        let Some(sealed) = &self.auth_sealed else { return Ok(None) };
+        let opened = keys.open(sealed, &bound(b"auth:", self.id))?;
+        let text = std::str::from_utf8(&opened).map_err(|_| SealError::Corrupt)?;
+        Auth::parse_json(text).map(Some).map_err(|_| SealError::Corrupt)
+    }
+
+    /// Its TLS identity: for comparisons, never to be shown.
+    ///
+    /// # Errors
+    /// When it was sealed with a key that is not in the ring, or is damaged.
+    pub fn tls_identity(&self, keys: &KeyRing) -> Result<Option<TlsIdentity>, SealError> {
+        let Some(sealed) = &self.tls_sealed else { return Ok(None) };
+        let opened = keys.open(sealed, &bound(b"tls:", self.id))?;
+        let text = std::str::from_utf8(&opened).map_err(|_| SealError::Corrupt)?;
+        TlsIdentity::parse_json(text).map(Some).map_err(|_| SealError::Corrupt)
+    }
+
     /// The names of its request headers; the values stay sealed.
     ///
     /// # Errors
@@ -205,12 +245,15 @@ fn endpoint(row: &Row) -> Endpoint {
         capture_responses: row.get(10),
         enabled: row.get(11),
         disabled_reason: row.get(12),
+        paused_at: row.get("paused_at"),
+        paused_reason: row.get("paused_reason"),
         metadata: row.get(13),
         created_at: row.get(14),
         updated_at: row.get(15),
         format: row.get("format"),
         signing: row.get("signing"),
         auth: row.get("auth"),
+        auth_sealed: row.get("auth_sealed"),
         tls_sealed: row.get("tls_sealed"),
         ordering: Ordering::parse(row.get("ordering")).unwrap_or_default(),
         on_failure: OnFailure::of_column(row.get("skip_after")),

@@ -1,14 +1,13 @@
 //! Why an event went to an endpoint of its tenant, or did not: by what is stored now. Reads; writes nothing.
 
-use postrider_core::filter::{
-    Attributes, Data, EventView, Explanation, Subscription, is_operator_event,
-};
+use postrider_core::filter::{Explanation, Subscription, is_operator_event};
 use postrider_core::ids::{DeliveryId, EndpointId};
 use serde::Serialize;
 
 use crate::admin::deliveries::{self, Delivery};
 use crate::admin::endpoints::{self, Endpoint};
 use crate::admin::events::{self, EventDetail, EventKey};
+use crate::admin::filters;
 use crate::{Db, StoreError};
 
 /// Deliveries of one event, and endpoints of one tenant, that are looked at.
@@ -172,19 +171,5 @@ fn explain(
 ) -> Result<Explanation, String> {
     let subscription = Subscription::compile(&endpoint.event_types, endpoint.filter.as_ref())
         .map_err(|error| error.to_string())?;
-    let attributes = match &event.attributes {
-        Some(attributes) => {
-            Attributes::parse(&attributes.to_string()).map_err(|error| error.to_string())?
-        }
-        None => Attributes::default(),
-    };
-    let data = Data::of_envelope(event.envelope.as_bytes()).map_err(|error| error.to_string())?;
-    let labels = event.labels.clone().unwrap_or_default();
-    Ok(subscription.explain(&EventView {
-        tenant: &key.tenant,
-        event_type: &event.event_type,
-        attributes: &attributes,
-        labels: &labels,
-        data: &data,
-    }))
+    filters::explain(&key.tenant, event, &subscription)
 }

@@ -101,7 +101,7 @@ pub async fn due_lag(db: &Db, unwell: &[HealthRow], now: Timestamp) -> Result<Du
         .iter()
         .filter(|row| {
             let paused = row.health.paused_until.is_some_and(|until| until > now);
-            paused || row.health.circuit != Circuit::Closed
+            row.paused || paused || row.health.circuit != Circuit::Closed
         })
         .map(|row| row.endpoint.0)
         .collect();

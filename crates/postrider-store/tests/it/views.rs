@@ -34,7 +34,9 @@ async fn events_are_counted_by_type_property_and_person() {
 #[tokio::test]
 async fn the_documented_queries_answer_what_was_published() {
     let page = include_str!("../../../../docs/reference/sql.md");
-    let queries: Vec<&str> = page
+    let (_, events) = page.split_once("## Events").unwrap();
+    let (events, _) = events.split_once("\n## ").unwrap();
+    let queries: Vec<&str> = events
         .split("```sql")
         .skip(1)
         .filter_map(|rest| rest.split("```").next())

@@ -7,8 +7,11 @@ mod bad_inputs;
 mod batch;
 mod best_effort;
 mod commit;
+mod generated;
 mod isolation;
 mod publish;
 mod rights;
+#[cfg(feature = "schema")]
+mod schemas;
 mod stage;
 mod switch;

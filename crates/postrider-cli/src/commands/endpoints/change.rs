@@ -1,7 +1,8 @@
-//! `postrider endpoints update`, `enable`, `disable` and `delete`.
+//! `postrider endpoints update`, `enable`, `disable`, `pause`, `resume` and `delete`.
 
 use std::time::Instant;
 
+use postrider_core::endpoint::check_reason;
 use postrider_store::admin::endpoints::{self, Change, EndpointChange, Order};
 use postrider_store::workers;
 use serde_json::json;
@@ -153,6 +154,43 @@ pub(crate) async fn disable(context: &Context, database: &Database, id: &str) ->
     context.out.data(&document, || {
         let what = if changed { "disabled" } else { "was disabled already:" };
         format!("{what} {}; {cancelled} deliveries cancelled", endpoint.id)
+    });
+    Ok(Exit::Done)
+}
+
+/// Options of `endpoints pause`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Pause {
+    /// The endpoint: whk_… or the beginning of it
+    #[arg(value_name = "ENDPOINT")]
+    id: String,
+    /// Why, for whoever looks at it later
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+pub(crate) async fn pause(context: &Context, database: &Database, args: &Pause) -> Ended {
+    args.reason.as_deref().map_or(Ok(()), check_reason)?;
+    let endpoint = lookup::endpoint(&database.db, &args.id).await?;
+    let reason = args.reason.as_deref();
+    let changed = endpoints::set_paused(&database.db, endpoint.id, true, reason).await?;
+    settle(database, Instant::now()).await?;
+    let document = json!({ "id": endpoint.id, "paused": true, "changed": changed });
+    context.out.data(&document, || match changed {
+        true => format!("paused {}; what it is owed waits", endpoint.id),
+        false => format!("{} was paused already", endpoint.id),
+    });
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn resume(context: &Context, database: &Database, id: &str) -> Ended {
+    let endpoint = lookup::endpoint(&database.db, id).await?;
+    let changed = endpoints::set_paused(&database.db, endpoint.id, false, None).await?;
+    let document = json!({ "id": endpoint.id, "paused": false, "changed": changed });
+    context.out.data(&document, || match (changed, endpoint.enabled) {
+        (true, true) => format!("{} goes on; what waited goes now", endpoint.id),
+        (true, false) => format!("{} is not paused any more, and still disabled", endpoint.id),
+        (false, _) => format!("{} was not paused", endpoint.id),
     });
     Ok(Exit::Done)
 }

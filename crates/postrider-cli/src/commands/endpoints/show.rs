@@ -170,6 +170,8 @@ pub(crate) fn document(endpoint: &Endpoint, keys: Option<&KeyRing>) -> Value {
         "capture_responses": endpoint.capture_responses,
         "enabled": endpoint.enabled,
         "disabled_reason": endpoint.disabled_reason,
+        "paused_at": endpoint.paused_at,
+        "paused_reason": endpoint.paused_reason,
         "format": endpoint.format,
         "signing": endpoint.signing,
         "auth": endpoint.auth,
@@ -243,10 +245,14 @@ fn batch(batch: BatchPolicy) -> String {
 }
 
 fn state(endpoint: &Endpoint) -> String {
-    match (endpoint.enabled, &endpoint.disabled_reason) {
-        (true, _) => "enabled".to_owned(),
-        (false, Some(reason)) => format!("disabled ({reason})"),
-        (false, None) => "disabled".to_owned(),
+    let with = |state: &str, reason: &Option<String>| match reason {
+        Some(reason) => format!("{state} ({})", safe(reason, 200)),
+        None => state.to_owned(),
+    };
+    match (endpoint.enabled, endpoint.paused_at) {
+        (true, None) => "enabled".to_owned(),
+        (true, Some(_)) => with("paused", &endpoint.paused_reason),
+        (false, _) => with("disabled", &endpoint.disabled_reason),
     }
 }
 

@@ -31,6 +31,11 @@ pub(crate) struct Args {
 
 pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> Ended {
     let endpoint = lookup::endpoint(&database.db, &args.id).await?;
+    if endpoint.enabled && endpoint.paused_at.is_some() {
+        return Err(Failure::new(Exit::Failed, format!("{} is paused", endpoint.id))
+            .why("a test event would wait until it goes on")
+            .remedy(format!("postrider endpoints resume {}", endpoint.id)));
+    }
     let event_id: String = EventId::random().into();
     let delivery = publish(database, &endpoint, &event_id).await?;
     let alive = status::workers(&database.db)

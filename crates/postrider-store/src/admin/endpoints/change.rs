@@ -21,8 +21,9 @@ use crate::control::ENDPOINTS_CHANNEL;
 use crate::db::{Params, Session};
 use crate::statement::{
     ADMIN_ENDPOINTS_BATCH, ADMIN_ENDPOINTS_DELETE, ADMIN_ENDPOINTS_INSERT, ADMIN_ENDPOINTS_ORDER,
-    ADMIN_ENDPOINTS_OWED, ADMIN_ENDPOINTS_SET_ENABLED, ADMIN_ENDPOINTS_SET_RATE_LIMIT,
-    ADMIN_ENDPOINTS_SETTINGS, ADMIN_ENDPOINTS_UPDATE, CONTROL_NOTIFY,
+    ADMIN_ENDPOINTS_OWED, ADMIN_ENDPOINTS_SET_ENABLED, ADMIN_ENDPOINTS_SET_PAUSED,
+    ADMIN_ENDPOINTS_SET_RATE_LIMIT, ADMIN_ENDPOINTS_SETTINGS, ADMIN_ENDPOINTS_UPDATE,
+    CONTROL_NOTIFY,
 };
 use crate::{Db, StoreError, endpoints};
 
@@ -338,6 +339,22 @@ pub async fn set_enabled(
         .query(&ADMIN_ENDPOINTS_SET_ENABLED, &[&id.0, &enabled, &reason])
         .await?;
     Ok(!rows.is_empty())
+}
+
+/// Pauses an endpoint or lets it go on; false if it is gone or was so already. While it is paused deliveries go on being made for it and
+/// wait; nothing starts any more once [`CHANGE_SETTLES`] is over. It goes on with a clean record of its health, and at once.
+///
+/// # Errors
+/// When the database cannot be asked, or the reason has more than 200 characters (SQLSTATE 23514).
+pub async fn set_paused(
+    db: &Db,
+    id: EndpointId,
+    paused: bool,
+    reason: Option<&str>,
+) -> Result<bool, StoreError> {
+    let rows =
+        db.session().await?.query(&ADMIN_ENDPOINTS_SET_PAUSED, &[&id.0, &paused, &reason]).await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 /// Cancels what a disabled endpoint is owed, to the last delivery.
