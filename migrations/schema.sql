@@ -488,6 +488,8 @@ CREATE INDEX jobs_open ON postrider.jobs USING btree (created_at) WHERE (state =
 
 CREATE INDEX jobs_tenant ON postrider.jobs USING btree (tenant_id, id);
 
+CREATE INDEX webhook_deliveries_closed_endpoint ON ONLY postrider.webhook_deliveries_closed USING btree (uuid_hash(endpoint_id), hashtext(status), (((event_seq >> 12))::integer));
+
 CREATE INDEX webhook_deliveries_open_due ON postrider.webhook_deliveries_open USING btree (endpoint_id, next_attempt_at);
 
 CREATE INDEX webhook_deliveries_open_order ON postrider.webhook_deliveries_open USING btree (endpoint_id, order_key, event_seq) WHERE (order_key IS NOT NULL);
@@ -505,6 +507,12 @@ CREATE INDEX webhook_endpoints_paused ON postrider.webhook_endpoints USING btree
 CREATE INDEX webhook_endpoints_tenant ON postrider.webhook_endpoints USING btree (tenant_id, id);
 
 CREATE INDEX webhook_event_ids_seq ON postrider.webhook_event_ids USING brin (seq) WITH (pages_per_range='16', autosummarize='on');
+
+CREATE INDEX webhook_events_tenant ON ONLY postrider.webhook_events USING btree (hashtext(tenant_id), (((seq >> 12))::integer));
+
+CREATE INDEX webhook_events_type ON ONLY postrider.webhook_events USING btree (hashtext(((tenant_id || '/'::text) || type)), (((seq >> 12))::integer));
+
+CREATE INDEX webhook_events_user ON ONLY postrider.webhook_events USING btree (hashtext(((tenant_id || '/'::text) || postrider.distinct_id_v1(attributes, envelope))), (((seq >> 12))::integer)) WHERE ((attributes ? 'user_id'::text) OR (strpos(envelope, '"distinct_id"'::text) > 0));
 
 CREATE INDEX webhook_publish_failures_failed_at ON postrider.webhook_publish_failures USING btree (failed_at);
 
@@ -760,6 +768,24 @@ BEGIN
     EXECUTE format('DROP TABLE postrider.%I', p_name);
 END $function$;
 
+CREATE OR REPLACE FUNCTION postrider.distinct_id_v1(p_attributes jsonb, p_envelope text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF p_attributes ->> 'user_id' IS NOT NULL THEN
+        RETURN p_attributes ->> 'user_id';
+    ELSIF strpos(p_envelope, '"distinct_id"') = 0 THEN
+        RETURN NULL;
+    END IF;
+    RETURN p_envelope::json #>> '{data,distinct_id}';
+EXCEPTION
+    -- Such as \u0000, which no text of PostgreSQL can hold.
+    WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN RETURN NULL;
+END $function$;
+
 CREATE OR REPLACE FUNCTION postrider.drop_partition(p_parent text, p_name text)
  RETURNS text
  LANGUAGE plpgsql
@@ -809,6 +835,38 @@ CREATE OR REPLACE FUNCTION postrider.endpoint_text_v1(p_endpoint uuid)
 AS $function$
     SELECT 'whk_' || replace(p_endpoint::text, '-', '')
 $function$;
+
+CREATE OR REPLACE FUNCTION postrider.event_data_v1(p_envelope text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN (p_envelope::json -> 'data')::jsonb;
+EXCEPTION
+    WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
+        BEGIN
+            -- After an even number of backslashes: behind an odd one it is text that speaks of \u0000.
+            RETURN (regexp_replace(p_envelope, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd', 'g')::json -> 'data')::jsonb;
+        EXCEPTION
+            WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN RETURN NULL;
+        END;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.event_field_v1(p_envelope text, p_path text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    -- Not all of it as jsonb: that costs twice as much.
+    RETURN (p_envelope::json #> ('{data}' || p_path))::jsonb #>> '{}';
+EXCEPTION
+    WHEN data_exception OR program_limit_exceeded OR statement_too_complex THEN
+        RETURN postrider.event_data_v1(p_envelope) #>> p_path;
+END $function$;
 
 CREATE OR REPLACE FUNCTION postrider.event_id_v1(type text, key text[])
  RETURNS text
@@ -915,6 +973,29 @@ AS $function$
 BEGIN
     RETURN p_type <> 'postrider.test' AND NOT EXISTS (SELECT FROM postrider.webhook_event_types t WHERE t.name = p_type AND t.declared);
 END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.lacking_indexes_v1()
+ RETURNS TABLE(parent_index text, partition text, index text, broken boolean, is_empty boolean, definition text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT p.relname::text, c.relname::text, n.name, own.indexrelid IS NOT NULL AND NOT own.indisvalid, postrider.partition_is_empty(c.relname),
+           CASE WHEN own.indexrelid IS NULL OR NOT own.indisvalid THEN
+               regexp_replace(pg_get_indexdef(i.indexrelid), '^CREATE INDEX .* ON ONLY .* USING ', format('%I ON postrider.%I USING ', n.name, c.relname))
+           END
+    FROM pg_index i
+    JOIN pg_class p ON p.oid = i.indexrelid
+    JOIN pg_class t ON t.oid = i.indrelid AND t.relkind = 'p' AND t.relnamespace = 'postrider'::regnamespace
+    JOIN pg_inherits h ON h.inhparent = t.oid AND NOT h.inhdetachpending
+    JOIN pg_class c ON c.oid = h.inhrelid AND c.relkind = 'r'
+    CROSS JOIN LATERAL (SELECT c.relname || substr(p.relname, length(t.relname) + 1) AS name) n
+    LEFT JOIN pg_index own ON own.indexrelid = to_regclass(format('postrider.%I', n.name))
+    WHERE NOT i.indisvalid
+      AND NOT EXISTS (SELECT FROM pg_inherits ih JOIN pg_index ci ON ci.indexrelid = ih.inhrelid
+                      WHERE ih.inhparent = i.indexrelid AND ci.indrelid = c.oid)
+    ORDER BY 5 DESC, c.relname, p.relname
+$function$;
 
 CREATE OR REPLACE FUNCTION postrider.limit_live_secrets()
  RETURNS trigger
@@ -1598,7 +1679,8 @@ CREATE VIEW postrider.v_events AS
     COALESCE(e.labels, '{}'::text[]) AS labels,
     e.ordering_key,
     e.expires_at,
-    (e.envelope::json -> 'data'::text)::jsonb AS data
+    postrider.event_data_v1(e.envelope) AS data,
+    postrider.distinct_id_v1(e.attributes, e.envelope) AS distinct_id
    FROM postrider.webhook_events e;
 
 CREATE VIEW postrider.v_stuck AS
@@ -1708,7 +1790,7 @@ CREATE POLICY own_tenant ON webhook_event_ids AS RESTRICTIVE TO postrider_api US
 
 CREATE POLICY everybody ON webhook_events AS PERMISSIVE TO PUBLIC USING (true);
 
-CREATE POLICY own_tenant ON webhook_events AS RESTRICTIVE TO postrider_api USING ((tenant_id = postrider.acting_tenant()));
+CREATE POLICY own_tenant ON webhook_events AS RESTRICTIVE TO postrider_api USING (((tenant_id = postrider.acting_tenant()) AND (hashtext(tenant_id) = hashtext(postrider.acting_tenant()))));
 
 CREATE POLICY everybody ON webhook_events_failed AS PERMISSIVE TO PUBLIC USING (true);
 

@@ -11,7 +11,10 @@ mod cursor;
 mod deliveries;
 mod endpoint_body;
 mod endpoint_changes;
+mod endpoint_stats;
 mod endpoints;
+mod event_filter;
+mod event_stats;
 mod event_type_body;
 mod event_types;
 mod events;
@@ -173,10 +176,12 @@ struct Stopping(Stop);
 /// Everything that can be asked.
 fn operations() -> Vec<Operation> {
     let all = [
+        event_stats::operations(),
         events::operations(),
         publish::operations(),
         endpoints::operations(),
         pull::operations(),
+        endpoint_stats::operations(),
         deliveries::operations(),
         jobs::operations(),
         event_types::operations(),

@@ -24,6 +24,8 @@ pub struct Pass {
     pub made: u64,
     /// Things put right that an interrupted change, or a hand, had left.
     pub repaired: u64,
+    /// Steps towards indexes that partitions with rows lack.
+    pub indexed: u64,
     /// Partitions that should be finer but have rows already, so they stay as they are.
     pub in_use: Vec<String>,
     /// Tables whose partitions could not all be made, and why. The next pass tries again.
@@ -50,7 +52,22 @@ pub async fn pass(
     }
     pass.in_use = in_use.into_iter().collect();
     pass.in_use.sort();
+    if let Err(error) = index(maintenance, &mut pass).await {
+        if error.kind() == ErrorKind::Unavailable {
+            return Err(error);
+        }
+        warn!(%error, "a partition lacks an index still: {error}");
+    }
     Ok(pass)
+}
+
+/// Gives partitions that had rows when an index came theirs.
+async fn index(maintenance: &mut Maintenance, pass: &mut Pass) -> Result<(), StoreError> {
+    while partitions::index(maintenance).await? {
+        pass.indexed += 1;
+        debug!(steps = pass.indexed, "indexing partitions");
+    }
+    Ok(())
 }
 
 async fn keep(

@@ -2,9 +2,11 @@
 
 mod backfill;
 mod bad_inputs;
+mod event_queries;
 mod idempotency;
 mod isolation;
 mod listen;
+mod scale;
 mod schema;
 mod schemathesis;
 mod stage;
@@ -27,7 +29,10 @@ pub(crate) const LINES: &[Proof] = &[
     },
     Proof { name: "schema", prove: Some(|ground, lines| Box::pin(schema::prove(ground, lines))) },
     Proof { name: "listen", prove: Some(|ground, lines| Box::pin(listen::prove(ground, lines))) },
-    Proof { name: "event-queries", prove: None },
+    Proof {
+        name: "event-queries",
+        prove: Some(|ground, lines| Box::pin(event_queries::prove(ground, lines))),
+    },
     Proof {
         name: "backfill",
         prove: Some(|ground, lines| Box::pin(backfill::prove(ground, lines))),
@@ -36,5 +41,5 @@ pub(crate) const LINES: &[Proof] = &[
         name: "schemathesis",
         prove: Some(|ground, lines| Box::pin(schemathesis::prove(ground, lines))),
     },
-    Proof { name: "scale", prove: None },
+    Proof { name: "scale", prove: Some(|ground, lines| Box::pin(scale::prove(ground, lines))) },
 ];

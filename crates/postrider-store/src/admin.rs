@@ -25,6 +25,9 @@ pub mod tenants;
 /// How many rows of its window a listing looks at before it gives up on its filters.
 pub const SCAN_LIMIT: i64 = 500_000;
 
+/// How many a page of the API looks at: it says where it stopped, and the next page goes on there.
+pub const PAGE_LOOK: i64 = 4_000;
+
 /// One page of a listing, newest first.
 #[derive(Debug, Clone)]
 pub struct Page<T> {

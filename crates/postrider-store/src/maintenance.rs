@@ -22,6 +22,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// How long what waits without blocking anybody may wait for its lock.
 const PATIENT: &str = "SET lock_timeout = '1min'";
+/// The same for what reads a whole partition besides.
+const BUILDING: &str = "SET lock_timeout = '1min'; SET statement_timeout = '2h'";
 /// Through a pooler a command cannot be given a time-out on the server; it is given up on after this long.
 const POOLED_LIMIT: Duration = Duration::from_secs(15);
 
@@ -114,6 +116,17 @@ impl Maintenance {
         let done = self.outside(statement.name, statement.sql).await;
         self.set(SETTINGS).await?;
         done
+    }
+
+    /// The next command of a long work that holds nobody up, once: it may wait, and it may take its time. `false`: there is nothing to do.
+    pub(crate) async fn build(&mut self, command: &Statement) -> Result<bool, StoreError> {
+        let rows = self.query(command, &[]).await?;
+        let Some(row) = rows.first() else { return Ok(false) };
+        let text: String = row.get(0);
+        self.set(BUILDING).await?;
+        let done = self.outside(command.name, &text).await;
+        self.set(SETTINGS).await?;
+        done.map(|()| true)
     }
 
     /// Runs a command outside of any transaction.

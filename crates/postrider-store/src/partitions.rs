@@ -8,8 +8,8 @@ use crate::maintenance::Maintenance;
 use crate::retention::Owed;
 use crate::statement::{
     HORIZON_REMOVED, PARTITIONS_ATTACH, PARTITIONS_DETACH, PARTITIONS_DROP, PARTITIONS_EMPTY,
-    PARTITIONS_FILL, PARTITIONS_LIST, PARTITIONS_REGISTER, PARTITIONS_REPLACE, PARTITIONS_ROWS,
-    PARTITIONS_UNREGISTER,
+    PARTITIONS_FILL, PARTITIONS_INDEX, PARTITIONS_LIST, PARTITIONS_REGISTER, PARTITIONS_REPLACE,
+    PARTITIONS_ROWS, PARTITIONS_UNREGISTER,
 };
 use crate::{Statement, StoreError};
 
@@ -235,6 +235,15 @@ pub async fn unregister(
         .query(&PARTITIONS_UNREGISTER, &[&partition.parent.as_str(), &partition.name])
         .await
         .map(drop)
+}
+
+/// The next step towards partitions that have every index of their parents: those that had rows when an index came are indexed here, one
+/// at a time, while others write to them. `false`: there is nothing left to do.
+///
+/// # Errors
+/// When the database refuses, or a transaction is in the way for a minute: what is half done is taken away next time.
+pub async fn index(maintenance: &mut Maintenance) -> Result<bool, StoreError> {
+    maintenance.build(&PARTITIONS_INDEX).await
 }
 
 /// Whether a partition has no row.

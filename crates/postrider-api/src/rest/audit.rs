@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use axum::response::Json;
 use http::Method;
 use jiff::Timestamp;
+use postrider_store::admin::PAGE_LOOK;
 use postrider_store::admin::audit::{self, AuditEntry, AuditQuery};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -70,10 +71,11 @@ async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<Change>>, 
         since: since.unwrap_or(Timestamp::UNIX_EPOCH),
         before: list.key(cursor.as_deref())?,
         limit,
+        look: PAGE_LOOK,
     };
     let found = audit::list(&caller.db, &query).await?;
-    let last = found.last().map(|entry| entry.id);
-    Ok(Json(list.page(found.into_iter().map(change).collect(), last, limit)))
+    let rows = found.rows.into_iter().map(change).collect();
+    Ok(Json(list.page_before(rows, found.next, found.cut)))
 }
 
 fn change(entry: AuditEntry) -> Change {

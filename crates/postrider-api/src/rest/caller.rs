@@ -28,6 +28,8 @@ pub(super) struct Caller {
     scopes: Vec<Scope>,
     /// Shows what it may see and nothing else.
     pub(super) db: Db,
+    /// Finds where things are, by what the handler says: what is found is read by `db`.
+    pub(super) finder: Db,
     /// For publishing, which is for its tenant by what the handler says.
     pub(super) publishing: Db,
 }
@@ -139,7 +141,14 @@ async fn caller(
         request_id: Some(RequestId::current()),
     };
     let publishing = api.db().acting(&Acting { tenant: None, ..acting.clone() });
-    Ok(Caller { actor, tenant, scopes, db: api.db().acting(&acting), publishing })
+    Ok(Caller {
+        actor,
+        tenant,
+        scopes,
+        db: api.db().acting(&acting),
+        finder: api.db().clone(),
+        publishing,
+    })
 }
 
 /// A wrong key is told from a revoked or an expired one by nobody.

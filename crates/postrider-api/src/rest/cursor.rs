@@ -64,8 +64,18 @@ impl List {
         limit: i64,
     ) -> Page<V> {
         let full = i64::try_from(data.len()).is_ok_and(|count| count >= limit);
-        let next = last.filter(|_| full).map(|key| self.cursor(key));
-        Page { data, has_more: next.is_some(), next_cursor: next, cut: false }
+        self.page_before(data, last.filter(|_| full), false)
+    }
+
+    /// A page and where the next one begins. `cut`: it ended because enough was looked at.
+    pub(super) fn page_before<V, T: ToString>(
+        &self,
+        data: Vec<V>,
+        next: Option<T>,
+        cut: bool,
+    ) -> Page<V> {
+        let next = next.map(|key| self.cursor(key));
+        Page { data, has_more: next.is_some(), next_cursor: next, cut }
     }
 }
 

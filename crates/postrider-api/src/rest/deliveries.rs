@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use postrider_core::api_key::Scope;
 use postrider_core::ids::{BatchId, DeliveryId, EndpointId};
 use postrider_core::status::DeliveryStatus;
+use postrider_store::admin::deliveries::page::Place;
 use postrider_store::admin::deliveries::{self, DeliveryQuery};
 use postrider_store::admin::events::EventKey;
 use postrider_store::admin::{repair, status};
@@ -169,12 +170,11 @@ pub(super) async fn page(
         Some(since) => since,
         None => past(status::clock(&caller.db).await?),
     };
-    let before = list.key::<DeliveryId>(cursor.as_deref())?;
-    let query = DeliveryQuery { tenant, endpoint, status, since, before, limit };
-    let found = deliveries::list(&caller.db, &query).await?;
-    let last = found.rows.last().map(|delivery| delivery.id);
+    let after = list.key::<Place>(cursor.as_deref())?;
+    let query = DeliveryQuery { tenant, endpoint, status, since, before: None, limit };
+    let found = deliveries::page::page(&caller.finder, &caller.db, &query, after).await?;
     let rows = found.rows.into_iter().map(document).collect();
-    Ok(Json(Page { cut: found.cut, ..list.page(rows, last, limit) }))
+    Ok(Json(list.page_before(rows, found.next, found.cut)))
 }
 
 async fn show(

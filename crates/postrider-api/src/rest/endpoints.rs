@@ -282,7 +282,7 @@ async fn deliveries_of(
 ) -> Result<Json<Page<Delivery>>, Problem> {
     let id = of_path(&id)?;
     let page = deliveries::page(&caller, caller.tenant.as_deref(), Some(id), params).await?;
-    if page.data.is_empty() {
+    if page.data.is_empty() && !page.has_more {
         find(&caller, id).await?;
     }
     Ok(page)

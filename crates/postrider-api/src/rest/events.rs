@@ -6,8 +6,8 @@ use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use postrider_core::api_key::Scope;
 use postrider_store::admin::deliveries as stored;
-use postrider_store::admin::events::{self, EventKey, EventQuery, EventSummary};
-use postrider_store::admin::status;
+use postrider_store::admin::events::query::{self, EventQuery, Order};
+use postrider_store::admin::events::{self, EventKey, EventSummary};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -18,8 +18,9 @@ use super::Api;
 use super::caller::Caller;
 use super::cursor::List;
 use super::deliveries::{Delivery, document as delivery_document};
-use super::operation::{Operation, param, tenant_param, time};
-use super::params::Params;
+use super::event_filter::{Wanted, narrowing};
+use super::operation::{Operation, param, tenant_param};
+use super::params::{Params, refused};
 use super::problem::Problem;
 use super::shapes::{AnyObject, EventStateWord, Page};
 
@@ -30,19 +31,27 @@ const MOST_DELIVERIES: i64 = 1_000;
 
 pub(super) fn operations() -> Vec<Operation> {
     vec![
-        Operation::new((Method::GET, "/events"), "list_events", "Events, the newest first", list)
-            .params([
-                tenant_param(),
-                param("type", "An exact type, or a prefix as email.*", json!({ "type": "string" })),
-                param("since", "Not older than this; a day ago if nothing is said", time()),
-                param(
-                    "after",
-                    "Oldest first, from this next_cursor on, or from start; without cursor, and with envelopes",
-                    json!({ "type": "string" }),
-                ),
-            ])
-            .paged()
-            .gives::<Page<Event>>(200, "One page"),
+        Operation::new(
+            (Method::GET, "/events"),
+            "list_events",
+            "Events, the newest first; attribute.NAME=VALUE narrows by an attribute",
+            list,
+        )
+        .params(narrowing())
+        .params([
+            param(
+                "order",
+                "Newest first (desc) or oldest first (asc)",
+                json!({ "type": "string", "enum": ["asc", "desc"], "default": "desc" }),
+            ),
+            param(
+                "after",
+                "Oldest first, from this next_cursor on, or from start; without cursor, and with envelopes",
+                json!({ "type": "string" }),
+            ),
+        ])
+        .paged()
+        .gives::<Page<Event>>(200, "One page"),
         Operation::new(
             (Method::GET, "/events/{event_id}"),
             "show_event",
@@ -120,26 +129,22 @@ async fn list(
     if let Some(after) = params.text("after") {
         return super::feed::list(&api, &caller, params, &after).await;
     }
-    let (tenant, event_type) = (params.tenant()?, params.text("type"));
-    let (since, limit, cursor) = (params.time("since")?, params.limit()?, params.text("cursor"));
+    let wanted = Wanted::of(&mut params)?;
+    let order = match params.text("order").as_deref() {
+        None | Some("desc") => Order::NewestFirst,
+        Some("asc") => Order::OldestFirst,
+        Some(_) => return Err(refused("order", "query.syntax", "must be asc or desc")),
+    };
+    let (limit, cursor) = (params.limit()?, params.text("cursor"));
     params.end()?;
-    let tenant = caller.tenant_of(tenant.as_deref())?;
-    let list = List::of("events", &json!([tenant, event_type, since]));
-    let since = match since {
-        Some(since) => since,
-        None => past(status::clock(&caller.db).await?),
-    };
-    let query = EventQuery {
-        tenant,
-        event_type: event_type.as_deref().filter(|pattern| *pattern != "*"),
-        since,
-        before: list.key(cursor.as_deref())?,
-        limit,
-    };
-    let found = events::list(&caller.db, &query).await?;
-    let last = found.rows.last().map(|event| event.seq);
+    let tenant = caller.tenant_of(wanted.tenant.as_deref())?;
+    let list = List::of("events", &json!([wanted, order == Order::OldestFirst]));
+    let after = list.key(cursor.as_deref())?;
+    let since = wanted.since(&caller).await?;
+    let query = EventQuery { order, after, limit, ..wanted.query(tenant, since) };
+    let found = query::list(&caller.finder, &caller.db, &query).await?;
     let rows = found.rows.into_iter().map(summary).collect();
-    Ok(Json(Page { cut: found.cut, ..list.page(rows, last, limit) }))
+    Ok(Json(list.page_before(rows, found.next, found.cut)))
 }
 
 async fn show(

@@ -128,7 +128,8 @@ async fn test(caller: Caller, params: Params, Body(body): Body) -> Result<Json<T
                 return Err(Problem::field("/last", "last.range", &detail));
             }
             Tried::Last(last_of(
-                filters::try_on_last(&caller.db, tenant, &subscription, last).await?,
+                filters::try_on_last(&caller.finder, &caller.db, tenant, &subscription, last)
+                    .await?,
             ))
         }
         _ => {

@@ -1,8 +1,10 @@
 //! The parameters of a request's query: each is named once, and one that means nothing here is refused.
 
+use std::collections::BTreeMap;
+
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use postrider_core::input::check_tenant;
 
 use super::problem::Problem;
@@ -10,6 +12,8 @@ use super::problem::Problem;
 /// How many things a page has, if nothing is said, and at most.
 const PAGE: i64 = 50;
 const MOST: i64 = 100;
+/// The longest time that can be asked about.
+pub(super) const LONGEST: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// What is left of the parameters. Take what is known, then [`Params::end`].
 #[derive(Debug, Default)]
@@ -34,6 +38,29 @@ impl Params {
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
         let place = self.0.iter().position(|(other, _)| other == name)?;
         Some(self.0.swap_remove(place).1)
+    }
+
+    /// Those whose names begin so, by the rest of their names.
+    pub(super) fn prefixed(&mut self, prefix: &str) -> BTreeMap<String, String> {
+        let (ours, others) =
+            self.0.drain(..).partition(|(name, _): &(String, String)| name.starts_with(prefix));
+        self.0 = others;
+        let ours: Vec<(String, String)> = ours;
+        ours.into_iter().map(|(name, value)| (name[prefix.len()..].to_owned(), value)).collect()
+    }
+
+    /// How long, such as 30m, 24h or 7d: at most 400 days.
+    pub(super) fn span(&mut self, name: &str) -> Result<Option<SignedDuration>, Problem> {
+        let wrong =
+            || refused(name, "time", "must be how long, such as 30m, 24h or 7d: at most 400d");
+        let read = |text: String| {
+            let span: Span = text.parse().map_err(|_| wrong())?;
+            let duration =
+                span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
+            let known = duration.is_positive() && duration <= LONGEST;
+            known.then_some(duration).ok_or_else(wrong)
+        };
+        self.text(name).map(read).transpose()
     }
 
     /// A value that can be read from text. Codes: `limit`, `time`, `query.syntax`.
@@ -99,7 +126,8 @@ fn code(name: &str) -> &'static str {
     }
 }
 
-fn refused(name: &str, code: &'static str, detail: &str) -> Problem {
+/// A parameter that cannot be accepted.
+pub(super) fn refused(name: &str, code: &'static str, detail: &str) -> Problem {
     let name: String = name.chars().take(64).collect();
     Problem::field(format!("?{name}"), code, detail)
 }
@@ -123,6 +151,29 @@ mod tests {
         assert_eq!(params.text("type").as_deref(), Some("email.*"));
         assert_eq!(params.text("since"), None);
         assert!(params.end().is_err());
+    }
+
+    #[test]
+    fn what_begins_alike_is_taken_together() {
+        let mut params = Params::parse("attribute.a=1&x=2&attribute.b.c=3").unwrap();
+        let attributes = params.prefixed("attribute.");
+        assert_eq!(attributes, [("a".into(), "1".into()), ("b.c".into(), "3".into())].into());
+        assert_eq!(params.text("x").as_deref(), Some("2"));
+        assert!(params.end().is_ok());
+    }
+
+    #[test]
+    fn how_long_is_read_in_words() {
+        for (text, hours) in [("24h", 24), ("7d", 168), ("90m", 1)] {
+            let span = Params::parse(&format!("within={text}")).unwrap().span("within");
+            assert_eq!(span.unwrap().unwrap().as_hours(), hours, "{text}");
+        }
+        for text in ["", "24", "-1h", "0s", "401d", "1mo", "tomorrow"] {
+            assert!(
+                Params::parse(&format!("within={text}")).unwrap().span("within").is_err(),
+                "{text}"
+            );
+        }
     }
 
     #[test]

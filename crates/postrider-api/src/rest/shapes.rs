@@ -13,7 +13,7 @@ pub(super) struct Page<T> {
     pub(super) has_more: bool,
     /// Where the next page begins.
     pub(super) next_cursor: Option<String>,
-    /// The search ended before it had looked at everything: ask for a shorter time, or with fewer filters.
+    /// The page ended because enough was looked at, so it may be short or empty: the next page goes on there.
     pub(super) cut: bool,
 }
 
@@ -73,6 +73,7 @@ words! {
     EndedStatusWord = ["delivered", "exhausted", "rejected", "skipped", "expired", "cancelled"];
     EndpointKindWord = ["webhook", "pull"];
     EventStateWord = ["pending", "failed", "fanned_out"];
+    BucketWord = ["hour", "day"];
     OutcomeWord = ["delivered", "retry", "exhausted", "rejected"];
     JobStateWord = ["queued", "running", "done", "stopped", "failed"];
     FormatWord = ["postrider", "standard", "cloudevents", "raw"];

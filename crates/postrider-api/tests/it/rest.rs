@@ -4,6 +4,7 @@ mod access;
 mod bad_requests;
 mod endpoint_fields;
 mod endpoints;
+mod event_queries;
 mod event_types;
 mod events;
 mod idempotency;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use postrider_store::admin::audit::{self, AuditEntry, AuditQuery};
-use postrider_store::admin::status;
+use postrider_store::admin::{SCAN_LIMIT, status};
 use serde_json::{Value, json};
 
 use super::Ended;
@@ -93,13 +93,13 @@ async fn list(context: &Context, database: &Database, args: &List) -> Ended {
         since: args.since.at(now),
         before: args.before,
         limit: args.limit,
+        look: SCAN_LIMIT,
     };
-    let entries = audit::list(&database.db, &query).await?;
-    let full = i64::try_from(entries.len()).is_ok_and(|rows| rows == args.limit);
-    let next = entries.last().filter(|_| full).map(|entry| entry.id);
+    let page = audit::list(&database.db, &query).await?;
+    let (entries, next) = (page.rows, page.next);
     let data: Vec<Value> = entries.iter().map(document).collect();
     context.out.data(
-        &json!({ "data": data, "has_more": next.is_some(), "next_cursor": next }),
+        &json!({ "data": data, "has_more": next.is_some(), "next_cursor": next, "cut": page.cut }),
         || {
             let rows = entries.iter().map(|entry| {
                 let from =

@@ -67,7 +67,9 @@ pub(crate) async fn run(context: &Context, database: &Database, command: Command
         Failure::new(Exit::Usage, format!("{}: {} ({})", error.pointer, error.detail, error.code))
     })?;
     if let Some(last) = args.last {
-        let trial = filters::try_on_last(&database.db, &args.tenant, &subscription, last).await?;
+        let trial =
+            filters::try_on_last(&database.db, &database.db, &args.tenant, &subscription, last)
+                .await?;
         show_last(context, &trial);
         return Ok(Exit::Done);
     }

@@ -192,3 +192,99 @@ async fn failed_events_come_back_to_the_queue() {
     cli.run(&["events", "show", "three"]).await.exits(5).says("retention");
     cli.run(&["failed", "requeue"]).await.exits(2);
 }
+
+#[tokio::test]
+async fn events_are_listed_sought_and_counted_by_what_they_are() {
+    let db = TestDb::new().await;
+    let cli = Cli::at(&db);
+    for (id, event_type, user, plan) in [
+        ("e1", "user_signed_up", "u1", "pro"),
+        ("e2", "user_signed_up", "u2", "free"),
+        ("e3", "order.paid", "u1", "pro"),
+        ("e4", "user_signed_up", "u1", "pro"),
+    ] {
+        let data = format!("{{\"plan\":\"{plan}\"}}");
+        let user = format!("user_id={user}");
+        cli.run(&[
+            "events",
+            "publish",
+            event_type,
+            "--id",
+            id,
+            "--data",
+            &data,
+            "--attribute",
+            &user,
+        ])
+        .await
+        .exits(0);
+    }
+    for (args, expected) in [
+        (vec!["--type", "user_signed_up"], json!(["e4", "e2", "e1"])),
+        (vec!["--type", "user_signed_up", "--order", "asc", "--limit", "2"], json!(["e1", "e2"])),
+        (vec!["--distinct-id", "u1"], json!(["e4", "e3", "e1"])),
+        (vec!["--attribute", "user_id=u2"], json!(["e2"])),
+        (vec!["--state", "failed"], json!([])),
+        (vec!["--until", "1h"], json!([])),
+    ] {
+        let args = [vec!["events", "list", "--json"], args].concat();
+        let listed = cli.run(&args).await.exits(0).json();
+        let ids: Vec<&Value> =
+            listed["data"].as_array().unwrap().iter().map(|event| &event["id"]).collect();
+        assert_eq!(json!(ids), expected, "{args:?}");
+    }
+    cli.run(&["events", "list", "--attribute", "x"]).await.exits(2).says("name=value");
+
+    let yes = cli
+        .run(&["events", "exists", "--type", "order.paid", "--distinct-id", "u1", "--json"])
+        .await
+        .exits(0)
+        .json();
+    assert_eq!((&yes["exists"], &yes["event_id"]), (&json!(true), &json!("e3")));
+    let no = cli
+        .run(&["events", "exists", "--type", "order.paid", "--distinct-id", "u2", "--json"])
+        .await
+        .exits(3)
+        .json();
+    assert_eq!(no["exists"], false);
+    assert_eq!(
+        cli.run(&["events", "exists", "--distinct-id", "u2"])
+            .await
+            .exits(0)
+            .out
+            .split(' ')
+            .take(2)
+            .collect::<Vec<_>>(),
+        ["yes:", "e2"]
+    );
+
+    let stats = [
+        "events",
+        "stats",
+        "--group-by",
+        "data.plan",
+        "--unique",
+        "distinct_id",
+        "--type",
+        "user_*",
+        "--json",
+    ];
+    cli.run(&stats).await.exits(2).says("event_type.syntax");
+    let stats = [
+        "events",
+        "stats",
+        "--group-by",
+        "data.plan",
+        "--unique",
+        "distinct_id",
+        "--type",
+        "user_signed_up",
+        "--json",
+    ];
+    let counted = cli.run(&stats).await.exits(0).json();
+    let expected = json!([{ "key": "pro", "count": 2, "unique": 1 }, { "key": "free", "count": 1, "unique": 1 }]);
+    assert_eq!(counted["data"], expected);
+    let table = cli.run(&["events", "stats"]).await.exits(0).out;
+    assert!(table.contains("user_signed_up") && table.contains("EVENTS"), "{table}");
+    cli.run(&["events", "stats", "--group-by", "size"]).await.exits(2).says("attribute.NAME");
+}

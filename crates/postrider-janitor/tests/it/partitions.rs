@@ -231,3 +231,49 @@ async fn publishers_do_not_wait_while_partitions_change() {
     assert!(published > 10, "only {published} were published meanwhile");
     assert!(slowest.get() < Duration::from_millis(900), "a publisher waited {:?}", slowest.get());
 }
+
+#[tokio::test]
+async fn partitions_with_rows_get_the_indexes_that_came_later_while_others_write() {
+    let stage = Stage::set().await;
+    // As a migration finds an installation that has published: one of the indexes was begun and left half done.
+    stage
+        .execute(
+            "DROP INDEX postrider.webhook_events_tenant;
+             DROP INDEX postrider.webhook_deliveries_closed_endpoint;
+             SELECT count(postrider.publish_v1('t', 'e' || i, 'a.b', '{}', NULL, NULL, NULL, NULL, NULL, false)) FROM generate_series(1, 100) i;
+             CREATE INDEX webhook_events_tenant ON ONLY postrider.webhook_events (hashtext(tenant_id), ((seq >> 12)::integer));
+             CREATE INDEX webhook_deliveries_closed_endpoint ON ONLY postrider.webhook_deliveries_closed
+                 (uuid_hash(endpoint_id), hashtext(status), ((event_seq >> 12)::integer));
+             DO $$ DECLARE v record; BEGIN
+                 SELECT * INTO STRICT v FROM postrider.lacking_indexes_v1() l WHERE NOT l.is_empty;
+                 EXECUTE 'CREATE INDEX ' || v.definition;
+                 UPDATE pg_index SET indisvalid = false WHERE indexrelid = format('postrider.%I', v.index)::regclass;
+             END $$",
+        )
+        .await;
+    let lacking = "SELECT count(*) FROM postrider.lacking_indexes_v1()";
+    assert!(stage.number(lacking).await > 100);
+    // Somebody publishes, and has not committed yet.
+    let mut publisher = stage.test.client().await;
+    let open = publisher.transaction().await.expect("begins");
+    let publish = "SELECT postrider.publish_v1('t', 'late', 'a.b', '{}', NULL, NULL, NULL, NULL, NULL, false)";
+    open.query_one(publish, &[]).await.expect("published");
+    let now = stage.in_days(0).await;
+    let (pass, ()) = tokio::join!(keep(&stage, now), async {
+        // The build of a day waits for whoever writes to it, and holds up nobody meanwhile.
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event_type = 'Lock'";
+        while stage.number(waits).await == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stage.execute("SELECT postrider.publish_v1('t', 'meanwhile', 'a.b', '{}', NULL, NULL, NULL, NULL, NULL, false)").await;
+        open.commit().await.expect("committed");
+    });
+    assert!(pass.indexed > 100, "{pass:?}");
+    assert_eq!(stage.number(lacking).await, 0);
+    let valid = "SELECT count(*) FROM pg_index WHERE indisvalid
+         AND indexrelid IN ('postrider.webhook_events_tenant'::regclass, 'postrider.webhook_deliveries_closed_endpoint'::regclass)";
+    assert_eq!(stage.number(valid).await, 2);
+    let events =
+        "SELECT count(*) FROM postrider.webhook_events WHERE hashtext(tenant_id) = hashtext('t')";
+    assert_eq!(stage.number(events).await, 102);
+}

@@ -34,7 +34,11 @@ pub(super) struct Answer {
 impl Stage {
     /// A fresh one, under the name of the line.
     pub(super) async fn set(ground: &Ground, name: &str) -> anyhow::Result<Self> {
-        let mut installation = Installation::new(ground, name).await?;
+        Self::on(Installation::new(ground, name).await?).await
+    }
+
+    /// One on an installation that is there.
+    pub(super) async fn on(mut installation: Installation) -> anyhow::Result<Self> {
         let address: SocketAddr = ([127, 0, 0, 1], free_port()?).into();
         let listen = address.to_string();
         // Not --dev: there nobody on this machine would need a key.
@@ -133,6 +137,12 @@ impl Stage {
             body: serde_json::from_str(body).unwrap_or(Value::Null),
             text: body.to_owned(),
         })
+    }
+
+    /// Stops the worker and leaves the rest as it is.
+    pub(super) async fn leave(self) -> anyhow::Result<Installation> {
+        self.worker.stop().await?;
+        Ok(self.installation)
     }
 
     pub(super) async fn end(self) -> anyhow::Result<()> {

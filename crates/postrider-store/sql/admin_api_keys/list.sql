@@ -1,8 +1,8 @@
--- Keys in the order of their creation, without their hashes. Index: api_keys_pkey, api_keys_tenant.
--- $1 tenant or NULL, $2 the id to start after, $3 how many.
+-- Keys in the order of their creation, without their hashes. Index: api_keys_pkey.
+-- $1 the id to start after, $2 how many.
 SELECT k.id, k.tenant_id, k.name, k.hint, k.scopes, k.created_at, k.expires_at, k.last_used_at, k.revoked_at,
        k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp()) AS live
 FROM postrider.api_keys k
-WHERE k.id > $2 AND ($1 IS NULL OR k.tenant_id = $1)
+WHERE k.id > $1
 ORDER BY k.id
-LIMIT $3
+LIMIT $2

@@ -1,11 +1,10 @@
--- Endpoints in the order of their ids, which is that of their creation, after $2.
--- Index: webhook_endpoints_pkey or webhook_endpoints_tenant.
--- $1 tenant or NULL, $2 the id to start after, $3 how many.
+-- Endpoints in the order of their ids, which is that of their creation, after $1.
+-- Index: webhook_endpoints_pkey. $1 the id to start after, $2 how many.
 SELECT e.id, e.tenant_id, e.url, e.description, e.event_types, e.filter, e.headers_sealed, e.retry_schedule_ms, e.timeout_ms,
        e.max_in_flight, e.capture_responses, e.enabled, e.disabled_reason, e.metadata, e.created_at, e.updated_at,
        e.format, e.signing, e.auth, e.tls_sealed, e.ordering, e.skip_after, e.rate_limit,
        e.batch_max_events, e.batch_max_wait_ms, e.batch_max_bytes, e.batch_encoding, e.paused_at, e.paused_reason, e.auth_sealed, e.kind
 FROM postrider.webhook_endpoints e
-WHERE e.id > $2 AND ($1 IS NULL OR e.tenant_id = $1)
+WHERE e.id > $1
 ORDER BY e.id
-LIMIT $3
+LIMIT $2

@@ -9,8 +9,8 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::statement::{
-    ADMIN_API_KEYS_FIND, ADMIN_API_KEYS_INSERT, ADMIN_API_KEYS_LIST, ADMIN_API_KEYS_REVOKE,
-    ADMIN_API_KEYS_USED,
+    ADMIN_API_KEYS_FIND, ADMIN_API_KEYS_INSERT, ADMIN_API_KEYS_LIST, ADMIN_API_KEYS_LIST_OF_TENANT,
+    ADMIN_API_KEYS_REVOKE, ADMIN_API_KEYS_USED,
 };
 use crate::{Db, StoreError};
 
@@ -89,7 +89,13 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<ApiKeyInfo>, StoreError> {
     let after = after.map_or(Uuid::nil(), |id| id.0);
-    let rows = db.session().await?.query(&ADMIN_API_KEYS_LIST, &[&tenant, &after, &limit]).await?;
+    let mut session = db.session().await?;
+    let rows = match tenant {
+        None => session.query(&ADMIN_API_KEYS_LIST, &[&after, &limit]).await?,
+        Some(tenant) => {
+            session.query(&ADMIN_API_KEYS_LIST_OF_TENANT, &[&tenant, &after, &limit]).await?
+        }
+    };
     Ok(rows.iter().map(info).collect())
 }
 

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio_postgres::Row;
 
-use crate::admin::SCAN_LIMIT;
-use crate::statement::{ADMIN_AUDIT_EXPORT, ADMIN_AUDIT_LIST};
+use crate::statement::{ADMIN_AUDIT_EXPORT, ADMIN_AUDIT_LIST, ADMIN_AUDIT_LIST_OF_TENANT};
 use crate::{Db, StoreError};
 
 /// Which changes to list.
@@ -23,6 +22,8 @@ pub struct AuditQuery<'a> {
     /// Only those before this one: the last of the page before.
     pub before: Option<i64>,
     pub limit: i64,
+    /// How many are looked at before the page ends as it is.
+    pub look: i64,
 }
 
 /// One change.
@@ -44,15 +45,30 @@ pub struct AuditEntry {
 }
 
 /// One page of changes, newest first.
+#[derive(Debug, Clone)]
+pub struct AuditPage {
+    pub rows: Vec<AuditEntry>,
+    /// Before which one the next page begins; `None`: there is nothing more.
+    pub next: Option<i64>,
+    /// Whether the page ended because enough was looked at: more may match behind it.
+    pub cut: bool,
+}
+
+/// One page of changes.
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn list(db: &Db, query: &AuditQuery<'_>) -> Result<Vec<AuditEntry>, StoreError> {
+pub async fn list(db: &Db, query: &AuditQuery<'_>) -> Result<AuditPage, StoreError> {
     let before = query.before.unwrap_or(i64::MAX);
-    let mut session = db.session().await?;
-    let rows = session
+    let statement = match query.tenant {
+        None => &ADMIN_AUDIT_LIST,
+        Some(_) => &ADMIN_AUDIT_LIST_OF_TENANT,
+    };
+    let found = db
+        .session()
+        .await?
         .query(
-            &ADMIN_AUDIT_LIST,
+            statement,
             &[
                 &query.tenant,
                 &query.subject,
@@ -60,11 +76,16 @@ pub async fn list(db: &Db, query: &AuditQuery<'_>) -> Result<Vec<AuditEntry>, St
                 &query.since,
                 &before,
                 &query.limit,
-                &SCAN_LIMIT,
+                &query.look,
             ],
         )
         .await?;
-    Ok(rows.iter().map(entry).collect())
+    let rows: Vec<AuditEntry> = found.iter().filter(|row| row.get(9)).map(entry).collect();
+    let full = i64::try_from(rows.len()).is_ok_and(|count| count >= query.limit);
+    let last = found.last().filter(|row| full || row.get(10)).map(entry);
+    // Behind one that is too old, all are.
+    let next = last.filter(|entry| entry.at >= query.since).map(|entry| entry.id);
+    Ok(AuditPage { cut: !full && next.is_some(), next, rows })
 }
 
 /// One page of changes from `since` on, oldest first, behind the last of the page before. What commits late may stand before what was

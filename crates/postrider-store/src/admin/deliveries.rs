@@ -1,6 +1,8 @@
 //! Deliveries as people look for them. What they may do about one is in `repair`.
 //! Reads `webhook_deliveries` and `webhook_attempts`; writes nothing.
 
+pub mod page;
+
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};

@@ -16,13 +16,14 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::statement::{
-    ADMIN_ENDPOINTS_FIND, ADMIN_ENDPOINTS_LIST, ADMIN_ENDPOINTS_OPEN, ADMIN_ENDPOINTS_SECRETS,
-    ADMIN_ENDPOINTS_TWINS,
+    ADMIN_ENDPOINTS_FIND, ADMIN_ENDPOINTS_LIST, ADMIN_ENDPOINTS_LIST_OF_TENANT,
+    ADMIN_ENDPOINTS_OPEN, ADMIN_ENDPOINTS_SECRETS, ADMIN_ENDPOINTS_TWINS,
 };
 use crate::{Db, StoreError};
 
 mod added;
 mod change;
+pub mod stats;
 mod trial;
 
 pub use added::{Backfill, NewPull, create_pull};
@@ -122,7 +123,13 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Endpoint>, StoreError> {
     let after = after.map_or(Uuid::nil(), |id| id.0);
-    let rows = db.session().await?.query(&ADMIN_ENDPOINTS_LIST, &[&tenant, &after, &limit]).await?;
+    let mut session = db.session().await?;
+    let rows = match tenant {
+        None => session.query(&ADMIN_ENDPOINTS_LIST, &[&after, &limit]).await?,
+        Some(tenant) => {
+            session.query(&ADMIN_ENDPOINTS_LIST_OF_TENANT, &[&tenant, &after, &limit]).await?
+        }
+    };
     Ok(rows.iter().map(endpoint).collect())
 }
 

@@ -1,29 +1,16 @@
-//! Events as people look for them: newest first, by tenant, type and time, or by id.
+//! Events as people look for them: by id here, by what they are in [`query`], counted in [`stats`].
 //! Reads the ledger, the bodies and the queue; [`publish`] writes them, by the one function that does.
+
+pub mod query;
+pub mod stats;
 
 use jiff::Timestamp;
 use postrider_event::Event;
 use serde_json::Value;
 use tokio_postgres::Row;
 
-use crate::admin::{Page, SCAN_LIMIT};
-use crate::statement::{
-    ADMIN_EVENTS_CUT, ADMIN_EVENTS_FIND, ADMIN_EVENTS_LIST, ADMIN_EVENTS_PUBLISH, ADMIN_EVENTS_SHOW,
-};
+use crate::statement::{ADMIN_EVENTS_FIND, ADMIN_EVENTS_PUBLISH, ADMIN_EVENTS_SHOW};
 use crate::{Db, StoreError};
-
-/// Which events to list.
-#[derive(Debug, Clone)]
-pub struct EventQuery<'a> {
-    pub tenant: Option<&'a str>,
-    /// An exact type, or a prefix as `email.*`.
-    pub event_type: Option<&'a str>,
-    /// Not older than this.
-    pub since: Timestamp,
-    /// Only those published before the event of this seq: the last one of the page before.
-    pub before: Option<i64>,
-    pub limit: i64,
-}
 
 /// An event in a listing.
 #[derive(Debug, Clone)]
@@ -65,29 +52,6 @@ pub struct EventDetail {
     pub state: String,
     /// Why it is not fanned out yet, or never will be.
     pub problem: Option<String>,
-}
-
-/// One page of events, newest first.
-///
-/// # Errors
-/// When the database cannot be asked.
-pub async fn list(db: &Db, query: &EventQuery<'_>) -> Result<Page<EventSummary>, StoreError> {
-    let before = query.before.unwrap_or(i64::MAX);
-    let prefix = query.event_type.and_then(|pattern| pattern.strip_suffix('*'));
-    let exact = query.event_type.filter(|_| prefix.is_none());
-    let mut session = db.session().await?;
-    let rows = session
-        .query(
-            &ADMIN_EVENTS_LIST,
-            &[&query.tenant, &exact, &query.since, &before, &query.limit, &prefix, &SCAN_LIMIT],
-        )
-        .await?;
-    let full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= query.limit;
-    let cut = !full && {
-        let left = session.query(&ADMIN_EVENTS_CUT, &[&query.since, &before, &SCAN_LIMIT]).await?;
-        left.first().is_some_and(|row| row.get(0))
-    };
-    Ok(Page { rows: rows.iter().map(summary).collect(), cut })
 }
 
 /// The events whose ids begin with `prefix`, five at most, of one tenant or of any. An id that is exactly the prefix

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use postrider_core::filter::{Attributes, Data, EventView, Explanation, Subscription};
 use serde_json::Value;
 
-use super::events::{self, EventDetail, EventQuery};
+use super::PAGE_LOOK;
+use super::events::EventDetail;
+use super::events::query::{self, EventQuery, Order};
 use crate::statement::ADMIN_EVENTS_BODIES;
 use crate::{Db, StoreError};
 
@@ -51,11 +53,12 @@ pub fn explain(
     kept.explain(tenant, subscription)
 }
 
-/// Tries types and filter on the last events of a tenant, [`MOST_TRIED`] at most.
+/// Tries types and filter on the last events of a tenant, [`MOST_TRIED`] at most. `finder` looks for them and sees all; `db` reads them.
 ///
 /// # Errors
 /// When the database cannot be asked.
 pub async fn try_on_last(
+    finder: &Db,
     db: &Db,
     tenant: &str,
     subscription: &Subscription,
@@ -66,11 +69,18 @@ pub async fn try_on_last(
         let query = EventQuery {
             tenant: Some(tenant),
             event_type: None,
+            distinct_id: None,
+            attributes: &BTreeMap::new(),
+            label: None,
+            state: None,
             since: Timestamp::UNIX_EPOCH,
-            before,
+            until: None,
+            order: Order::NewestFirst,
+            after: before,
             limit: left.min(PAGE),
+            look: PAGE_LOOK,
         };
-        let page = events::list(db, &query).await?.rows;
+        let page = query::list(finder, db, &query).await?.rows;
         let (Some(newest), Some(oldest)) = (page.first(), page.last()) else { break };
         let seqs: Vec<i64> = page.iter().map(|event| event.seq).collect();
         // By their times as they are, not by their order: what is published later may have been begun earlier.

@@ -10,7 +10,9 @@ use uuid::Uuid;
 
 use crate::admin::endpoints;
 use crate::recover::{Recovery, Wants};
-use crate::statement::{ADMIN_JOBS_INSERT, ADMIN_JOBS_LIST, ADMIN_JOBS_STOP};
+use crate::statement::{
+    ADMIN_JOBS_FIND, ADMIN_JOBS_INSERT, ADMIN_JOBS_LIST, ADMIN_JOBS_LIST_OF_TENANT, ADMIN_JOBS_STOP,
+};
 use crate::{Db, StoreError};
 
 /// What is sent once more if nothing is said: what was given up.
@@ -91,9 +93,13 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Job>, StoreError> {
     let before = before.map_or(Uuid::max(), |id| id.0);
-    let none = None::<Uuid>;
-    let rows =
-        db.session().await?.query(&ADMIN_JOBS_LIST, &[&tenant, &none, &before, &limit]).await?;
+    let mut session = db.session().await?;
+    let rows = match tenant {
+        None => session.query(&ADMIN_JOBS_LIST, &[&before, &limit]).await?,
+        Some(tenant) => {
+            session.query(&ADMIN_JOBS_LIST_OF_TENANT, &[&tenant, &before, &limit]).await?
+        }
+    };
     Ok(rows.iter().map(job).collect())
 }
 
@@ -102,12 +108,7 @@ pub async fn list(
 /// # Errors
 /// When the database cannot be asked.
 pub async fn find(db: &Db, id: JobId) -> Result<Option<Job>, StoreError> {
-    let none = None::<&str>;
-    let rows = db
-        .session()
-        .await?
-        .query(&ADMIN_JOBS_LIST, &[&none, &Some(id.0), &Uuid::max(), &1_i64])
-        .await?;
+    let rows = db.session().await?.query(&ADMIN_JOBS_FIND, &[&id.0]).await?;
     Ok(rows.first().map(job))
 }
 

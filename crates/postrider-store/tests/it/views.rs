@@ -32,6 +32,85 @@ async fn events_are_counted_by_type_property_and_person() {
 }
 
 #[tokio::test]
+async fn the_documented_queries_answer_what_was_published() {
+    let page = include_str!("../../../../docs/reference/sql.md");
+    let (_, events) = page.split_once("## Events").unwrap();
+    let (events, _) = events.split_once("\n## ").unwrap();
+    let queries: Vec<&str> = events
+        .split("```sql")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .flat_map(|block| block.split(';'))
+        .map(str::trim)
+        .filter(|query| !query.is_empty())
+        .collect();
+    let db = TestDb::new().await;
+    let client = db.client().await;
+    client
+        .batch_execute(
+            r#"SELECT postrider.publish('user_signed_up', data => '{"plan":"pro"}', id => 'e1', attributes => '{"user_id":"u1"}');
+               SELECT postrider.publish('user_signed_up', data => '{"plan":"pro","distinct_id":"u2"}', id => 'e2');
+               SELECT postrider.publish('user_signed_up', data => '{"plan":"free","distinct_id":"u9"}', id => 'e3', attributes => '{"user_id":"u1"}');
+               SELECT postrider.publish('user_signed_up', data => '{"plan":"pro","distinct_id":"u2"}', id => 'e4');
+               SELECT postrider.publish('order.paid', data => '{"plan":"pro"}', id => 'e5', attributes => '{"user_id":"u1"}')"#,
+        )
+        .await
+        .unwrap();
+    let mut answers = Vec::new();
+    for query in queries {
+        answers.push(rows(&client, query).await);
+    }
+    let ids = |answer: &Value| {
+        let rows = answer.as_array().unwrap().iter();
+        rows.map(|row| row["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let [newest, of_user, by_plan, by_day] = &answers[..] else { panic!("{answers:?}") };
+    assert_eq!(ids(newest), ["e4", "e3", "e2", "e1"]);
+    assert_eq!(ids(of_user), ["e5", "e3", "e1"]);
+    let plans = json!([{ "plan": "pro", "events": 3, "users": 2 }, { "plan": "free", "events": 1, "users": 1 }]);
+    assert_eq!(by_plan, &plans);
+    let events: i64 =
+        by_day.as_array().unwrap().iter().filter_map(|day| day["events"].as_i64()).sum();
+    assert_eq!(events, 5);
+}
+
+#[tokio::test]
+async fn data_that_no_text_of_postgresql_can_hold_harms_neither_publishers_nor_the_view() {
+    let db = TestDb::new().await;
+    let client = db.client().await;
+    for (id, data, expected, user) in [
+        (
+            "e1",
+            r#"{"distinct_id":"a\u0000b\u0000\u0000c"}"#,
+            json!({ "distinct_id": "a\u{fffd}b\u{fffd}\u{fffd}c" }),
+            None,
+        ),
+        (
+            "e2",
+            r#"{"a":"\\u0000","b":"\\\u0000"}"#,
+            json!({ "a": "\\u0000", "b": "\\\u{fffd}" }),
+            None,
+        ),
+        ("e3", r#"{"distinct_id":"\ud800"}"#, Value::Null, None),
+        ("e4", r#"{"distinct_id":7,"n":1e999999}"#, Value::Null, Some("7")),
+        ("e5", r#"{"distinct_id":null}"#, json!({ "distinct_id": null }), None),
+        ("e6", r#""distinct_id""#, json!("distinct_id"), None),
+    ] {
+        let publish = "SELECT postrider.publish_v1('t', $1, 'a.b', $2::text::json, NULL, NULL, NULL, NULL, NULL, false)";
+        let outcome: String = client.query_one(publish, &[&id, &data]).await.unwrap().get(0);
+        assert_eq!(outcome, "inserted");
+        let seen = "SELECT data, distinct_id FROM postrider.v_events WHERE id = $1";
+        let row = client.query_one(seen, &[&id]).await.unwrap();
+        let found: (Option<Value>, Option<String>) = (row.get(0), row.get(1));
+        assert_eq!(
+            (found.0.unwrap_or(Value::Null), found.1.as_deref()),
+            (expected, user),
+            "{data}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn backlog_health_and_what_is_stuck_are_seen() {
     let db = TestDb::new().await;
     let client = db.client().await;

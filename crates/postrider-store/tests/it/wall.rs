@@ -187,8 +187,9 @@ async fn a_change_is_in_the_audit_log_with_who_made_it_and_nothing_sealed() {
         since: jiff::Timestamp::UNIX_EPOCH,
         before: None,
         limit: 10,
+        look: 1_000,
     };
-    let found = audit::list(&of, &query).await.unwrap();
+    let found = audit::list(&of, &query).await.unwrap().rows;
     let entry = &found[0];
     assert_eq!((entry.actor.as_str(), entry.tenant.as_deref()), ("key:k'1", Some("a")));
     assert_eq!(
@@ -197,14 +198,14 @@ async fn a_change_is_in_the_audit_log_with_who_made_it_and_nothing_sealed() {
     );
     assert_eq!(entry.subject, id.to_string());
     assert_eq!(entry.changes["enabled"], serde_json::json!({ "from": true, "to": false }));
-    assert!(audit::list(&db.acting(&acting(Some("b"))), &query).await.unwrap().is_empty());
+    assert!(audit::list(&db.acting(&acting(Some("b"))), &query).await.unwrap().rows.is_empty());
 
     client.batch_execute("UPDATE postrider.webhook_endpoints SET headers_sealed = '\\xc0ffee', updated_at = clock_timestamp() WHERE tenant_id = 'a'").await.unwrap();
     client
         .batch_execute("UPDATE postrider.webhook_endpoints SET updated_at = clock_timestamp()")
         .await
         .unwrap();
-    let found = audit::list(&db, &query).await.unwrap();
+    let found = audit::list(&db, &query).await.unwrap().rows;
     assert_eq!(found.len(), 2, "a touch is no change");
     assert_eq!(found[0].changes, serde_json::json!({ "headers_sealed": "changed" }));
     assert!(found[0].actor.starts_with("sql:"), "{}", found[0].actor);

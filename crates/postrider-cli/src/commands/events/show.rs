@@ -1,41 +1,18 @@
-//! `postrider events list` and `show`.
+//! `postrider events show`.
 
-use postrider_event::EventType;
 use postrider_store::admin::deliveries::{self, Delivery};
-use postrider_store::admin::events::{self, EventQuery, EventSummary};
-use postrider_store::admin::{SCAN_LIMIT, status};
+use postrider_store::admin::{events, status};
 use serde_json::{Value, json};
 
 use crate::commands::Ended;
 use crate::commands::deliveries::document as delivery_document;
 use crate::context::{Context, Database};
 use crate::exit::{Exit, Failure};
-use crate::input::{self, When};
 use crate::lookup;
 use crate::output::{ago, pairs, safe, table, time};
 
 /// How many deliveries of an event are shown.
 const MOST_DELIVERIES: i64 = 1_000;
-
-/// Options of `events list`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct List {
-    /// Only this tenant's
-    #[arg(long, value_name = "TENANT")]
-    tenant: Option<String>,
-    /// Only of this type: an exact name, or email.*
-    #[arg(long, value_name = "TYPE")]
-    r#type: Option<String>,
-    /// Not older than this: a time, or how long ago
-    #[arg(long, value_name = "WHEN", default_value = "1d", value_parser = input::when)]
-    since: When,
-    /// How many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=10_000))]
-    limit: i64,
-    /// Only those before this number: the cursor of the page before
-    #[arg(long, value_name = "CURSOR")]
-    before: Option<i64>,
-}
 
 /// Options of `events show`.
 #[derive(Debug, clap::Args)]
@@ -46,51 +23,6 @@ pub(crate) struct Show {
     /// Whose, where several tenants have this id
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
-}
-
-pub(crate) async fn list(context: &Context, database: &Database, args: &List) -> Ended {
-    if let Some(pattern) = &args.r#type {
-        check_pattern(pattern)?;
-    }
-    let now = status::clock(&database.db).await?;
-    let query = EventQuery {
-        tenant: args.tenant.as_deref(),
-        event_type: args.r#type.as_deref().filter(|pattern| *pattern != "*"),
-        since: args.since.at(now),
-        before: args.before,
-        limit: args.limit,
-    };
-    let page = events::list(&database.db, &query).await?;
-    let full = i64::try_from(page.rows.len()).is_ok_and(|rows| rows == args.limit);
-    let next = page.rows.last().filter(|_| full).map(|event| event.seq);
-    let data: Vec<Value> = page.rows.iter().map(summary).collect();
-    context.out.data(
-        &json!({ "data": data, "has_more": next.is_some(), "next_cursor": next, "cut": page.cut }),
-        || {
-            table(
-                ["EVENT", "TYPE", "TENANT", "STATE", "PUBLISHED"],
-                page.rows.iter().map(|event| {
-                    [
-                        event.id.clone(),
-                        event.event_type.clone(),
-                        event.tenant.clone(),
-                        event.state.clone(),
-                        ago(event.created_at, now),
-                    ]
-                }),
-            )
-        },
-    );
-    if let Some(next) = next {
-        context.out.note(&format!("more with --before {next}"));
-    }
-    if page.cut {
-        context.out.warn(&format!(
-            "only the newest {SCAN_LIMIT} events were looked at; there are older ones since {}",
-            time(query.since)
-        ));
-    }
-    Ok(Exit::Done)
 }
 
 pub(crate) async fn show(context: &Context, database: &Database, args: &Show) -> Ended {
@@ -157,23 +89,4 @@ fn state(state: &str, problem: Option<&str>, deliveries: usize) -> String {
         (state, Some(problem), _) => format!("{state}: {}", safe(problem, 500)),
         (state, None, _) => state.to_owned(),
     }
-}
-
-fn summary(event: &EventSummary) -> Value {
-    json!({
-        "id": event.id, "tenant": event.tenant, "type": event.event_type, "state": event.state, "created_at": event.created_at,
-        "attributes": event.attributes, "labels": event.labels, "ordering_key": event.ordering_key, "expires_at": event.expires_at,
-        "seq": event.seq,
-    })
-}
-
-fn check_pattern(pattern: &str) -> Result<(), Failure> {
-    let name = pattern.strip_suffix(".*").unwrap_or(pattern);
-    if pattern == "*" || EventType::parse(name.to_owned()).is_ok() {
-        return Ok(());
-    }
-    Err(Failure::new(
-        Exit::Usage,
-        "type: must be an exact name such as email.received, email.* or * (event_type.syntax)",
-    ))
 }
