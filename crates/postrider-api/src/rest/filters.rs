@@ -172,9 +172,13 @@ async fn kept(
     id: &str,
     subscription: &Subscription,
 ) -> Result<Explanation, Problem> {
+    let missing = || Problem::not_found("event", "there is no such event");
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if id.is_empty() || id.len() > 64 || !id.bytes().all(known) {
+        return Err(missing());
+    }
     let found = events::find(&caller.db, id, Some(tenant)).await?;
     let exact = |key: &EventKey| key.id == id;
-    let missing = || Problem::not_found("event", "there is no such event");
     let key = found.into_iter().find(exact).ok_or_else(missing)?;
     let Some(event) = events::show(&caller.db, &key).await? else {
         let detail = "retention removed the event";

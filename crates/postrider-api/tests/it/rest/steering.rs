@@ -143,6 +143,10 @@ async fn a_filter_is_tried_on_an_event_that_need_not_exist_and_on_one_that_does(
     assert_eq!((kept.status, &kept.body["matched"]), (200, &json!(true)), "{}", kept.body);
     let theirs = test(&stage.b, json!({ "event_id": "evt_1" })).await;
     is_problem(&theirs, 404, "event.not_found");
+    for none in ["\0", "", "evt_", "e%"] {
+        let refused = test(&stage.a, json!({ "event_id": none })).await;
+        is_problem(&refused, 404, "event.not_found");
+    }
     for (body, code, pointer) in [
         (json!({}), "required", "/event"),
         (json!({ "event_id": "evt_1", "last": 1 }), "required", "/event"),

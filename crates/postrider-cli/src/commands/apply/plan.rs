@@ -200,6 +200,8 @@ impl Plan {
         body.remove("secret");
         let Given { mut change, enabled, .. } = read(db, egress, tenant, Some(&was), body).await?;
         let mut fields = differences(&mut change, &was, keys);
+        // Nobody may come in between: the plan is what is asked about.
+        change.unchanged_since = Some(was.updated_at);
         check_change(db, keys, &was, &change).await?;
         let enabled = enabled.filter(|enabled| *enabled != was.enabled);
         fields.extend(enabled.map(|_| "enabled"));

@@ -41,7 +41,7 @@ pub(super) async fn all(
             Step::Change { of, change, enabled, .. } => {
                 let db = &database.db;
                 if !change.is_empty() && !endpoints::update(db, Some(keys), of.id, *change).await? {
-                    return Err(gone(&of));
+                    return Err(meanwhile(&of));
                 }
                 match enabled {
                     None => {}
@@ -118,8 +118,11 @@ fn set<T>(change: Change<T>) -> Option<T> {
     }
 }
 
-fn gone(of: &Named) -> Failure {
-    Failure::new(Exit::Missing, format!("endpoint {} of tenant {} is gone", of.name, of.tenant))
-        .why("somebody deleted it just now")
-        .remedy("apply the file again")
+fn meanwhile(of: &Named) -> Failure {
+    Failure::new(
+        Exit::Failed,
+        format!("endpoint {} of tenant {} is not as it was", of.name, of.tenant),
+    )
+    .why("somebody changed or deleted it just now")
+    .remedy("apply the file again")
 }
