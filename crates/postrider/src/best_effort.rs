@@ -4,15 +4,16 @@
 use futures_util::future::join3;
 use postrider_event::Event;
 
+use crate::driver_error::DriverError;
 use crate::publish::{self, WakeUp};
 use crate::transaction::sealed::Sealed;
 use crate::transaction::{PgTransaction, Statements};
 use crate::{PublishError, Published};
 
 // The caller's own lock_timeout is kept in a setting of ours, so that it is set back without a round trip to learn it.
-const SHORT_LOCK_TIMEOUT: &str = "SELECT set_config('postrider.lock_timeout', current_setting('lock_timeout'), true); \
+pub(crate) const SHORT_LOCK_TIMEOUT: &str = "SELECT set_config('postrider.lock_timeout', current_setting('lock_timeout'), true); \
                                   SET LOCAL lock_timeout = '50ms'";
-const CALLERS_LOCK_TIMEOUT: &str =
+pub(crate) const CALLERS_LOCK_TIMEOUT: &str =
     "SELECT set_config('lock_timeout', current_setting('postrider.lock_timeout'), true)";
 
 /// Publishes inside a savepoint: three round trips. When it fails, everything it did is undone, the settings included.
@@ -22,10 +23,7 @@ pub(crate) async fn publish<T: PgTransaction>(
     tx: &mut T,
     event: &Event,
 ) -> Result<Published, PublishError> {
-    let failed = |source| PublishError::Database {
-        what: format!("event {} of tenant {} by best effort", event.id(), event.tenant()),
-        source,
-    };
+    let failed = |source| failed(event, source);
     let savepoint = tx.open_savepoint().await.map_err(failed)?;
     // All three are sent at once and answered in order. The statement is unnamed because preparing a named one would
     // let the third overtake it.
@@ -49,4 +47,9 @@ pub(crate) async fn publish<T: PgTransaction>(
             Err(error)
         }
     }
+}
+
+/// What surrounds the statement has failed.
+pub(crate) fn failed(event: &Event, source: impl Into<DriverError>) -> PublishError {
+    PublishError::database(format!("{} by best effort", publish::name(event)), source)
 }

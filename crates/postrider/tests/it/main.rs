@@ -8,6 +8,7 @@ mod batch;
 mod best_effort;
 mod commit;
 mod isolation;
+mod libraries;
 mod publish;
 mod rights;
 mod stage;
