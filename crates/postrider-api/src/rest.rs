@@ -13,12 +13,17 @@ mod endpoint_body;
 mod endpoint_changes;
 mod endpoints;
 mod events;
+mod explain;
 mod idempotency;
 mod jobs;
+mod openapi;
+mod operation;
 mod params;
 mod problem;
 mod publish;
+mod redeliver;
 mod request;
+mod shapes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,13 +32,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::response::Json;
+use axum::routing::get;
 use postrider_core::address::AddressPolicy;
 use postrider_core::seal::KeyRing;
 use postrider_runtime::Stop;
 use postrider_store::Db;
 use tokio::net::TcpListener;
 
+use self::operation::Operation;
 use self::problem::Problem;
 use crate::server::{self, Times};
 
@@ -109,41 +116,38 @@ impl Api {
 #[derive(Debug, Clone, Copy)]
 struct Peer(SocketAddr);
 
+/// Everything that can be asked.
+fn operations() -> Vec<Operation> {
+    let all = [
+        events::operations(),
+        publish::operations(),
+        endpoints::operations(),
+        deliveries::operations(),
+        jobs::operations(),
+        api_keys::operations(),
+        audit::operations(),
+    ];
+    all.into_iter().flatten().collect()
+}
+
 fn router(api: Api) -> Router {
-    let routes = Router::new()
-        .route("/events", get(events::list).post(publish::publish))
-        .route("/events/{id}", get(events::show))
-        .route("/events/{id}/deliveries", get(events::deliveries))
-        .route("/events/{id}/explain", get(events::explain))
-        .route("/events/{id}/redeliver", post(events::redeliver))
-        .route("/endpoints", get(endpoints::list).post(endpoint_changes::create))
-        .route(
-            "/endpoints/{id}",
-            get(endpoints::show).patch(endpoint_changes::update).delete(endpoints::delete),
-        )
-        .route("/endpoints/{id}/rotate-secret", post(endpoint_changes::rotate_secret))
-        .route("/endpoints/{id}/test", post(endpoint_changes::test))
-        .route("/endpoints/{id}/enable", post(endpoints::enable))
-        .route("/endpoints/{id}/disable", post(endpoints::disable))
-        .route("/endpoints/{id}/deliveries", get(endpoints::deliveries))
-        .route("/endpoints/{id}/recover", post(jobs::recover))
-        .route("/jobs", get(jobs::list))
-        .route("/jobs/{id}", get(jobs::show))
-        .route("/jobs/{id}/stop", post(jobs::stop))
-        .route("/deliveries/{id}", get(deliveries::show))
-        .route("/deliveries/{id}/attempts", get(deliveries::attempts))
-        .route("/deliveries/{id}/retry", post(deliveries::retry))
-        .route("/deliveries/{id}/cancel", post(deliveries::cancel))
-        .route("/api-keys", get(api_keys::list).post(api_keys::create))
-        .route("/api-keys/{id}", axum::routing::delete(api_keys::revoke))
-        .route("/audit", get(audit::list))
-        .method_not_allowed_fallback(no_method);
-    Router::new()
+    let document = openapi::document(&operations());
+    let document = move || async move { Json(document) };
+    let routes = operation::router(operations()).method_not_allowed_fallback(no_method);
+    let asked = Router::new()
         .nest("/api/v1", routes)
         .fallback(no_route)
-        // The last one is the outermost: a request is given its id, then its caller, then its key is looked at.
+        // The last one is the outermost: a caller is found, then its key is looked at.
         .layer(middleware::from_fn_with_state(api.clone(), idempotency::once))
-        .layer(middleware::from_fn_with_state(api.clone(), caller::identify))
+        .layer(middleware::from_fn_with_state(api.clone(), caller::identify));
+    Router::new()
+        // What the API is may be read by everybody.
+        .route("/openapi.json", get(document))
+        .route("/docs", get(openapi::page))
+        .route("/docs/viewer.js", get(openapi::viewer))
+        .merge(asked)
+        .method_not_allowed_fallback(no_method)
+        // Before all that, a request is given its id.
         .layer(middleware::from_fn(request::identify))
         .with_state(api)
 }

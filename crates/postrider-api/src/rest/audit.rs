@@ -1,18 +1,62 @@
 //! `/audit`: every change of what people set.
 
+use std::net::IpAddr;
+
 use axum::response::Json;
+use http::Method;
 use jiff::Timestamp;
-use postrider_core::api_key::Scope;
 use postrider_store::admin::audit::{self, AuditEntry, AuditQuery};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::caller::Caller;
 use super::cursor::List;
+use super::operation::{Operation, param, tenant_param, text, time};
 use super::params::Params;
 use super::problem::Problem;
+use super::shapes::{AnyObject, Page};
 
-pub(super) async fn list(caller: Caller, mut params: Params) -> Result<Json<Value>, Problem> {
-    caller.need(Scope::Read)?;
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            (Method::GET, "/audit"),
+            "list_audit",
+            "Every change of what people set, the newest first",
+            list,
+        )
+        .params([
+            tenant_param(),
+            param("subject", "Only of what has this id", text()),
+            param("action", "As endpoint.updated", text()),
+            param("since", "Not older than this", time()),
+        ])
+        .paged()
+        .gives::<Page<Change>>(200, "One page"),
+    ]
+}
+
+/// A change.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AuditEntry")]
+struct Change {
+    id: i64,
+    at: Timestamp,
+    /// Null: of the installation.
+    tenant_id: Option<String>,
+    /// key:ID, cli:USER, worker or sql:ROLE.
+    actor: String,
+    #[schemars(with = "Option<String>")]
+    address: Option<IpAddr>,
+    request_id: Option<String>,
+    action: String,
+    subject: String,
+    /// Of each column what it was and what it has become; of a secret only that it changed.
+    #[schemars(with = "AnyObject")]
+    changes: Value,
+}
+
+async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<Change>>, Problem> {
     let (tenant, subject, action) =
         (params.text("tenant_id"), params.text("subject"), params.text("action"));
     let (since, limit, cursor) = (params.time("since")?, params.limit()?, params.text("cursor"));
@@ -29,12 +73,10 @@ pub(super) async fn list(caller: Caller, mut params: Params) -> Result<Json<Valu
     };
     let found = audit::list(&caller.db, &query).await?;
     let last = found.last().map(|entry| entry.id);
-    Ok(Json(list.page(found.iter().map(document).collect(), last, limit)))
+    Ok(Json(list.page(found.into_iter().map(change).collect(), last, limit)))
 }
 
-fn document(entry: &AuditEntry) -> Value {
-    json!({
-        "id": entry.id, "at": entry.at, "tenant_id": entry.tenant, "actor": entry.actor, "address": entry.address,
-        "request_id": entry.request_id, "action": entry.action, "subject": entry.subject, "changes": entry.changes,
-    })
+fn change(entry: AuditEntry) -> Change {
+    let AuditEntry { id, at, tenant, actor, address, request_id, action, subject, changes } = entry;
+    Change { id, at, tenant_id: tenant, actor, address, request_id, action, subject, changes }
 }

@@ -9,9 +9,11 @@ use http::HeaderValue;
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::request::Parts;
 use postrider_core::api_key::{ApiKey, Scope};
+use postrider_event::DEFAULT_TENANT;
 use postrider_store::admin::api_keys::{self, Holder};
 use postrider_store::{Acting, Db};
 
+use super::operation::Need;
 use super::problem::Problem;
 use super::request::RequestId;
 use super::{Api, Peer};
@@ -33,20 +35,14 @@ pub(super) struct Caller {
 impl Caller {
     /// # Errors
     /// When its key does not allow this.
-    pub(super) fn need(&self, scope: Scope) -> Result<(), Problem> {
-        if self.scopes.contains(&scope) {
+    pub(super) fn need(&self, need: Need) -> Result<(), Problem> {
+        if need.admin && self.tenant.is_some() {
+            return Err(Problem::forbidden("this needs an admin key"));
+        }
+        if self.scopes.contains(&need.scope) {
             return Ok(());
         }
-        Err(Problem::forbidden(format!("the key has not the scope {}", scope.as_str())))
-    }
-
-    /// # Errors
-    /// When it is a tenant's.
-    pub(super) fn need_admin(&self) -> Result<(), Problem> {
-        match self.tenant {
-            None => Ok(()),
-            Some(_) => Err(Problem::forbidden("this needs an admin key")),
-        }
+        Err(Problem::forbidden(format!("the key has not the scope {}", need.scope.as_str())))
     }
 
     /// The tenant that is asked about: its own, whatever it says; of an admin the one it names, or all.
@@ -63,6 +59,21 @@ impl Caller {
             }
             (Some(own), _) => Ok(Some(own)),
             (None, named) => Ok(named),
+        }
+    }
+
+    /// The tenant that something is made for: its own; of an admin the one the body names, or the usual one.
+    ///
+    /// # Errors
+    /// When a tenant names another: the tenant comes from the key.
+    pub(super) fn tenant_for<'a>(&'a self, named: Option<&'a str>) -> Result<&'a str, Problem> {
+        match (self.tenant.as_deref(), named) {
+            (Some(own), Some(named)) if own != named => {
+                let detail = "the tenant comes from the key";
+                Err(Problem::field("/tenant_id", "unknown_field", detail))
+            }
+            (Some(own), _) => Ok(own),
+            (None, named) => Ok(named.unwrap_or(DEFAULT_TENANT)),
         }
     }
 }

@@ -17,65 +17,141 @@ use postrider_core::url::{EndpointUrl, UrlPolicy};
 use postrider_store::Db;
 use postrider_store::admin::egress;
 use postrider_store::admin::endpoints::{Change, Endpoint, EndpointChange, Order, RequestSettings};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::Egress;
 use super::problem::Problem;
+use super::shapes::{
+    AnyObject, AnyValue, EventTypePattern, FormatWord, OrderingWord, SecretKindWord, TenantText,
+};
 
 /// Absent: it stays. Null: it goes. Else it becomes this.
 type Given<T> = Option<Option<T>>;
 
 /// What an endpoint is to be, or to become.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct EndpointBody {
+    /// An admin's to say; a tenant's key adds for its tenant.
+    #[schemars(with = "Option<TenantText>")]
     pub(super) tenant_id: Option<String>,
+    /// https, without user and password.
+    #[schemars(length(min = 1, max = 2048))]
     pub(super) url: Option<String>,
+    #[schemars(length(max = 200))]
     pub(super) description: Option<String>,
+    /// Exact types, email.* or *; all if nothing is said.
+    #[schemars(with = "Option<Vec<EventTypePattern>>", length(min = 1, max = 200))]
     pub(super) event_types: Option<Vec<String>>,
+    /// A pattern over type, attributes, labels and data.
+    #[schemars(with = "Option<AnyObject>")]
     #[serde(deserialize_with = "given")]
     pub(super) filter: Given<Value>,
+    /// Of each request, beside those of ours; never shown again.
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
     #[serde(deserialize_with = "given")]
     headers: Given<Map<String, Value>>,
+    /// Before attempt 2, 3, …; null: the standard schedule.
+    #[schemars(with = "Option<Vec<u64>>", length(min = 1, max = 30))]
     #[serde(deserialize_with = "given")]
     retry_schedule_ms: Given<Vec<u64>>,
+    #[schemars(with = "Option<u64>", range(min = 100, max = 30_000))]
     #[serde(deserialize_with = "given")]
     timeout_ms: Given<u64>,
+    #[schemars(with = "Option<i64>", range(min = 1, max = 1_000))]
     #[serde(deserialize_with = "given")]
     max_in_flight: Given<i64>,
+    /// Requests a second.
+    #[schemars(with = "Option<i64>", range(min = 1))]
     #[serde(deserialize_with = "given")]
     rate_limit: Given<i64>,
     pub(super) capture_responses: Option<bool>,
     pub(super) enabled: Option<bool>,
+    /// What you like, up to 4 KiB.
+    #[schemars(with = "Option<AnyObject>")]
     pub(super) metadata: Option<Value>,
+    #[schemars(with = "Option<FormatWord>")]
     format: Option<String>,
+    /// Profiles as "github", "stripe=X-Signature", or as they are shown.
+    #[schemars(with = "Option<Vec<AnyValue>>")]
     signing: Option<Vec<Value>>,
+    /// basic, bearer or oauth2; never shown again.
+    #[schemars(with = "Option<AnyObject>")]
     #[serde(deserialize_with = "given")]
     auth: Given<Value>,
+    #[schemars(with = "Option<OrderingWord>")]
     ordering: Option<String>,
+    /// block, or skip:N after so many attempts.
+    #[schemars(regex(pattern = "^(block|skip:[1-9][0-9]{0,2})$"))]
     on_failure: Option<String>,
+    #[schemars(with = "Option<BatchBody>")]
     #[serde(deserialize_with = "given")]
     batch: Given<BatchBody>,
     pub(super) secret: Option<SecretBody>,
 }
 
 /// A signing secret: one of the caller's, or a new one of a kind.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "NewSecret")]
 pub(super) struct SecretBody {
+    #[schemars(with = "Option<SecretKindWord>")]
     kind: Option<String>,
+    /// One of yours; else a new one is made.
     value: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "NewBatch")]
 struct BatchBody {
     max_events: Option<i64>,
     max_wait_ms: Option<u64>,
     max_bytes: Option<i64>,
     encoding: Option<String>,
 }
+
+/// The schema of a body that adds an endpoint.
+pub(super) struct NewEndpointBody;
+
+/// The schema of a body that changes one.
+pub(super) struct EndpointChanges;
+
+impl JsonSchema for NewEndpointBody {
+    fn schema_name() -> Cow<'static, str> {
+        "NewEndpoint".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = EndpointBody::json_schema(generator);
+        schema.insert("required".to_owned(), json!(["url"]));
+        if let Some(url) = schema.pointer_mut("/properties/url") {
+            url["type"] = "string".into();
+        }
+        schema
+    }
+}
+
+impl JsonSchema for EndpointChanges {
+    fn schema_name() -> Cow<'static, str> {
+        "EndpointChanges".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = EndpointBody::json_schema(generator);
+        if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+            for name in CREATED_WITH {
+                properties.remove(name);
+            }
+        }
+        schema
+    }
+}
+
+/// What is given when an endpoint is added and changed by other ways.
+const CREATED_WITH: [&str; 3] = ["tenant_id", "secret", "enabled"];
 
 /// Tells null from nothing.
 pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(

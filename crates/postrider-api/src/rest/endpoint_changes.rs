@@ -6,24 +6,27 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Json, Response};
 use http::header::{ETAG, IF_MATCH, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use postrider_core::api_key::Scope;
+use jiff::Timestamp;
 use postrider_core::endpoint;
+use postrider_core::ids::{DeliveryId, EndpointId};
 use postrider_core::input::check_tenant;
 use postrider_core::signing::{Profile, SigningSecret};
-use postrider_event::{DEFAULT_TENANT, EventId};
+use postrider_event::EventId;
 use postrider_store::admin::endpoints::{self, Change, Endpoint, NewEndpoint, TestEvent};
-use postrider_store::admin::secrets::{self, Overlap, Rotated};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use postrider_store::admin::secrets::{self, Overlap};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
 
 use super::Api;
-use super::body::Body;
+use super::body::{Body, parse};
 use super::caller::Caller;
 use super::endpoint_body::{EndpointBody, SecretBody, given};
-use super::endpoints::{document, find, of_path};
+use super::endpoints::{EndpointDocument, document, find, of_path};
 use super::params::Params;
 use super::problem::Problem;
-use super::publish::parse;
+use super::shapes::{DeliveryIdText, EndpointIdText, EventIdText};
 
 /// `program_limit_exceeded`: the tenant has as many endpoints as it may have.
 const LIMIT: &str = "54000";
@@ -31,16 +34,52 @@ const LIMIT: &str = "54000";
 const USUAL_OVERLAP: u64 = 86_400;
 const MOST_OVERLAP: u64 = 315_360_000;
 
+/// An endpoint that was added just now.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "EndpointCreated")]
+pub(super) struct Created {
+    #[serde(flatten)]
+    endpoint: EndpointDocument,
+    /// The signing secret, shown this once; null if the caller brought it, or nobody needs it.
+    secret: Option<String>,
+}
+
+/// A secret that was added just now.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SecretRotated")]
+pub(super) struct Rotated {
+    #[schemars(with = "String")]
+    id: Uuid,
+    #[schemars(with = "EndpointIdText")]
+    endpoint_id: EndpointId,
+    #[schemars(with = "String")]
+    kind: &'static str,
+    created_at: Timestamp,
+    /// Shown this once; null if the caller brought it, or nobody needs it.
+    secret: Option<String>,
+    /// Of a key pair.
+    public_key: Option<String>,
+}
+
+/// A test that is on its way.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "EndpointTested")]
+pub(super) struct Tested {
+    #[schemars(with = "EventIdText")]
+    event_id: String,
+    #[schemars(with = "DeliveryIdText")]
+    delivery_id: DeliveryId,
+}
+
 pub(super) async fn create(
     State(api): State<Api>,
     caller: Caller,
     params: Params,
     Body(body): Body,
 ) -> Result<Response, Problem> {
-    caller.need(Scope::Write)?;
     params.end()?;
     let body: EndpointBody = parse(&body)?;
-    let tenant = caller.tenant_of(body.tenant_id.as_deref())?.unwrap_or(DEFAULT_TENANT);
+    let tenant = caller.tenant_for(body.tenant_id.as_deref())?;
     check_tenant(tenant)?;
     if body.url.is_none() {
         return Err(Problem::field("/url", "required", "is required"));
@@ -78,13 +117,13 @@ pub(super) async fn create(
         return Err(match failure.sqlstate() {
             Some(LIMIT) => {
                 let detail = format!("tenant {tenant} has as many endpoints as it may have");
-                Problem::conflict("endpoint.limit", detail)
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "quota", detail)
             }
             _ => failure.into(),
         });
     }
-    let mut answer = document(&find(&caller, id).await?);
-    answer["secret"] = shown(&secret, brought);
+    let endpoint = document(find(&caller, id).await?);
+    let answer = Created { endpoint, secret: shown(&secret, brought) };
     let mut response = (StatusCode::CREATED, Json(answer)).into_response();
     if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/endpoints/{id}")) {
         response.headers_mut().insert(LOCATION, location);
@@ -100,7 +139,6 @@ pub(super) async fn update(
     headers: HeaderMap,
     Body(body): Body,
 ) -> Result<Response, Problem> {
-    caller.need(Scope::Write)?;
     params.end()?;
     let body: EndpointBody = parse(&body)?;
     let was = find(&caller, of_path(&id)?).await?;
@@ -131,23 +169,24 @@ pub(super) async fn update(
         change.unchanged_since = Some(was.updated_at);
     }
     if change.is_empty() {
-        return Ok(with_tag(&was));
+        return Ok(with_tag(was));
     }
     let conditional = change.unchanged_since.is_some();
     if !endpoints::update(&caller.db, Some(api.keys()), was.id, change).await? {
         find(&caller, was.id).await?;
         return Err(if conditional { changed() } else { super::endpoints::missing() });
     }
-    Ok(with_tag(&find(&caller, was.id).await?))
+    Ok(with_tag(find(&caller, was.id).await?))
 }
 
 /// What a new secret is to be, and how long those before it stay.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct Rotation {
+pub(super) struct Rotation {
     secret: SecretBody,
-    /// In seconds; null: for ever.
+    /// How long those before it go on signing, in seconds; null: for ever; a day if nothing is said.
     #[serde(deserialize_with = "given")]
+    #[schemars(with = "Option<u64>", range(max = 315_360_000))]
     overlap: Option<Option<u64>>,
 }
 
@@ -158,7 +197,6 @@ pub(super) async fn rotate_secret(
     params: Params,
     Body(body): Body,
 ) -> Result<Response, Problem> {
-    caller.need(Scope::Write)?;
     params.end()?;
     let wanted: Rotation = if body.is_empty() { Rotation::default() } else { parse(&body)? };
     let (secret, brought) = wanted.secret.secret()?;
@@ -178,23 +216,27 @@ pub(super) async fn rotate_secret(
     };
     let endpoint = find(&caller, of_path(&id)?).await?;
     match secrets::rotate(&caller.db, api.keys(), endpoint.id, &secret, overlap).await? {
-        Rotated::Added { id, created_at } => {
-            let answer = json!({
-                "id": id, "endpoint_id": endpoint.id, "kind": secret.kind().as_str(), "created_at": created_at,
-                "secret": shown(&secret, brought), "public_key": secret.public_key(),
-            });
+        secrets::Rotated::Added { id, created_at } => {
+            let answer = Rotated {
+                id,
+                endpoint_id: endpoint.id,
+                kind: secret.kind().as_str(),
+                created_at,
+                secret: shown(&secret, brought),
+                public_key: secret.public_key(),
+            };
             Ok((StatusCode::CREATED, Json(answer)).into_response())
         }
-        Rotated::Full => Err(Problem::conflict(
+        secrets::Rotated::Full => Err(Problem::conflict(
             "secret.count",
             "the endpoint has as many live secrets as it may have",
         )),
-        Rotated::Lacking(_) => Err(Problem::field(
+        secrets::Rotated::Lacking(_) => Err(Problem::field(
             "/secret/kind",
             "secret.kind",
             "requests would lack a signature without the secrets before it",
         )),
-        Rotated::Gone => Err(super::endpoints::missing()),
+        secrets::Rotated::Gone => Err(super::endpoints::missing()),
     }
 }
 
@@ -204,7 +246,6 @@ pub(super) async fn test(
     Path(id): Path<String>,
     params: Params,
 ) -> Result<Response, Problem> {
-    caller.need(Scope::Write)?;
     params.end()?;
     let endpoint = find(&caller, of_path(&id)?).await?;
     let event = EventId::random();
@@ -213,7 +254,7 @@ pub(super) async fn test(
             .await?;
     match tried {
         TestEvent::Owed { delivery } => {
-            let answer = json!({ "event_id": event.as_str(), "delivery_id": delivery });
+            let answer = Tested { event_id: event.as_str().to_owned(), delivery_id: delivery };
             Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
         }
         TestEvent::SwitchedOff => {
@@ -234,11 +275,8 @@ fn set<T>(change: Change<T>) -> Option<T> {
 }
 
 /// A secret that we made is shown this once; one that the caller brought is known to it, and nobody needs the private half of a key pair.
-fn shown(secret: &SigningSecret, brought: bool) -> Value {
-    match !brought && secret.is_symmetric() {
-        true => secret.expose().as_str().into(),
-        false => Value::Null,
-    }
+fn shown(secret: &SigningSecret, brought: bool) -> Option<String> {
+    (!brought && secret.is_symmetric()).then(|| secret.expose().as_str().to_owned())
 }
 
 fn changed() -> Problem {
@@ -252,9 +290,10 @@ fn tag(endpoint: &Endpoint) -> String {
 }
 
 /// The endpoint, with its tag.
-pub(super) fn with_tag(endpoint: &Endpoint) -> Response {
+pub(super) fn with_tag(endpoint: Endpoint) -> Response {
+    let tag = HeaderValue::from_str(&tag(&endpoint));
     let mut response = Json(document(endpoint)).into_response();
-    if let Ok(tag) = HeaderValue::from_str(&tag(endpoint)) {
+    if let Ok(tag) = tag {
         response.headers_mut().insert(ETAG, tag);
     }
     response

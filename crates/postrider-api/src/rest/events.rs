@@ -2,32 +2,110 @@
 
 use axum::extract::Path;
 use axum::response::Json;
+use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use postrider_core::api_key::Scope;
-use postrider_core::ids::EndpointId;
 use postrider_store::admin::deliveries as stored;
 use postrider_store::admin::events::{self, EventKey, EventQuery, EventSummary};
-use postrider_store::admin::repair::{self, Redelivered};
-use postrider_store::admin::{explain as explaining, status};
-use serde::Deserialize;
+use postrider_store::admin::status;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-use super::body::Body;
 use super::caller::Caller;
 use super::cursor::List;
-use super::deliveries::document as delivery_document;
+use super::deliveries::{Delivery, document as delivery_document};
+use super::operation::{Operation, param, tenant_param, time};
 use super::params::Params;
 use super::problem::Problem;
-use super::publish::parse;
+use super::shapes::{AnyObject, EventStateWord, Page};
 
 /// How far back a list looks if nothing is said.
 const USUAL_PAST: SignedDuration = SignedDuration::from_hours(24);
 /// Deliveries of an event that are shown.
 const MOST_DELIVERIES: i64 = 1_000;
 
-pub(super) async fn list(caller: Caller, mut params: Params) -> Result<Json<Value>, Problem> {
-    caller.need(Scope::Read)?;
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new((Method::GET, "/events"), "list_events", "Events, the newest first", list)
+            .params([
+                tenant_param(),
+                param("type", "An exact type, or a prefix as email.*", json!({ "type": "string" })),
+                param("since", "Not older than this; a day ago if nothing is said", time()),
+            ])
+            .paged()
+            .gives::<Page<Event>>(200, "One page"),
+        Operation::new(
+            (Method::GET, "/events/{event_id}"),
+            "show_event",
+            "One event with its envelope",
+            show,
+        )
+        .params([tenant_param()])
+        .gives::<EventDetail>(200, "The event"),
+        Operation::new(
+            (Method::GET, "/events/{event_id}/deliveries"),
+            "list_event_deliveries",
+            "Where an event went",
+            deliveries,
+        )
+        .params([tenant_param()])
+        .gives::<Page<Delivery>>(200, "The first thousand"),
+        Operation::new(
+            (Method::GET, "/events/{event_id}/explain"),
+            "explain_event",
+            "Every endpoint of its tenant, matched or not, and the reason",
+            super::explain::explain,
+        )
+        .params([tenant_param()])
+        .gives::<super::explain::Explained>(200, "A verdict for each endpoint"),
+        Operation::new(
+            (Method::POST, "/events/{event_id}/redeliver"),
+            "redeliver_event",
+            "Sends an event again, to one endpoint or to all it was sent to",
+            super::redeliver::redeliver,
+        )
+        .needs(Scope::Write)
+        .params([tenant_param()])
+        .may_take::<super::redeliver::Redeliver>()
+        .gives::<super::redeliver::Redeliveries>(200, "What was done for each endpoint"),
+    ]
+}
+
+/// An event in a list.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Event {
+    id: String,
+    tenant_id: String,
+    r#type: String,
+    created_at: Timestamp,
+    #[schemars(with = "EventStateWord")]
+    state: String,
+    #[schemars(with = "Option<AnyObject>")]
+    attributes: Option<Value>,
+    labels: Vec<String>,
+    ordering_key: Option<String>,
+    expires_at: Option<Timestamp>,
+}
+
+/// An event with all that was published.
+#[derive(Debug, Serialize, JsonSchema)]
+struct EventDetail {
+    #[serde(flatten)]
+    event: Event,
+    /// Why it is not fanned out yet, or never will be.
+    problem: Option<String>,
+    traceparent: Option<String>,
+    /// The body of every request, as it was published.
+    #[schemars(with = "Option<AnyObject>")]
+    envelope: Option<Box<RawValue>>,
+    /// How many deliveries it has, by their status; of more than a thousand the first thousand count.
+    deliveries: BTreeMap<String, u32>,
+}
+
+async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<Event>>, Problem> {
     let (tenant, event_type) = (params.text("tenant_id"), params.text("type"));
     let (since, limit, cursor) = (params.time("since")?, params.limit()?, params.text("cursor"));
     params.end()?;
@@ -44,122 +122,65 @@ pub(super) async fn list(caller: Caller, mut params: Params) -> Result<Json<Valu
         before: list.key(cursor.as_deref())?,
         limit,
     };
-    let page = events::list(&caller.db, &query).await?;
-    let last = page.rows.last().map(|event| event.seq);
-    let mut answer = list.page(page.rows.iter().map(summary).collect(), last, limit);
-    answer["cut"] = page.cut.into();
-    Ok(Json(answer))
+    let found = events::list(&caller.db, &query).await?;
+    let last = found.rows.last().map(|event| event.seq);
+    let rows = found.rows.into_iter().map(summary).collect();
+    Ok(Json(Page { cut: found.cut, ..list.page(rows, last, limit) }))
 }
 
-pub(super) async fn show(
+async fn show(
     caller: Caller,
     Path(id): Path<String>,
     params: Params,
-) -> Result<Json<Value>, Problem> {
-    caller.need(Scope::Read)?;
+) -> Result<Json<EventDetail>, Problem> {
     let key = find(&caller, &id, params).await?;
-    let Some(event) = events::show(&caller.db, &key).await? else {
+    let Some(found) = events::show(&caller.db, &key).await? else {
         let detail = "retention removed the event; its deliveries are known for longer";
-        return Err(Problem::new(http::StatusCode::GONE, "event.gone", detail));
+        return Err(Problem::new(StatusCode::GONE, "event.gone", detail));
     };
-    let deliveries = stored::of_event(&caller.db, &key, MOST_DELIVERIES).await?;
-    let mut counts = serde_json::Map::new();
-    for delivery in &deliveries {
-        let count = counts.entry(delivery.status.clone()).or_insert_with(|| json!(0));
-        *count = json!(count.as_u64().unwrap_or(0) + 1);
+    let mut deliveries = BTreeMap::new();
+    for delivery in stored::of_event(&caller.db, &key, MOST_DELIVERIES).await? {
+        *deliveries.entry(delivery.status).or_default() += 1;
     }
-    // As it was published, number by number and key by key.
-    let envelope: Option<Box<RawValue>> = serde_json::from_str(&event.envelope).ok();
-    Ok(Json(json!({
-        "id": key.id, "tenant_id": key.tenant, "type": event.event_type, "created_at": key.created_at, "state": event.state,
-        "problem": event.problem, "attributes": event.attributes, "labels": event.labels.unwrap_or_default(),
-        "ordering_key": event.ordering_key, "expires_at": event.expires_at, "traceparent": event.traceparent,
-        "envelope": envelope, "deliveries": counts,
-    })))
+    let event = Event {
+        id: key.id,
+        tenant_id: key.tenant,
+        r#type: found.event_type,
+        created_at: key.created_at,
+        state: found.state,
+        attributes: found.attributes,
+        labels: found.labels.unwrap_or_default(),
+        ordering_key: found.ordering_key,
+        expires_at: found.expires_at,
+    };
+    Ok(Json(EventDetail {
+        event,
+        problem: found.problem,
+        traceparent: found.traceparent,
+        // As it was published, number by number and key by key.
+        envelope: serde_json::from_str(&found.envelope).ok(),
+        deliveries,
+    }))
 }
 
-pub(super) async fn deliveries(
+async fn deliveries(
     caller: Caller,
     Path(id): Path<String>,
     params: Params,
-) -> Result<Json<Value>, Problem> {
-    caller.need(Scope::Read)?;
+) -> Result<Json<Page<Delivery>>, Problem> {
     let key = find(&caller, &id, params).await?;
     let found = stored::of_event(&caller.db, &key, MOST_DELIVERIES).await?;
-    let data: Vec<Value> = found.iter().map(delivery_document).collect();
-    let cut = i64::try_from(data.len()).is_ok_and(|count| count >= MOST_DELIVERIES);
-    Ok(Json(json!({ "data": data, "has_more": false, "next_cursor": null, "cut": cut })))
-}
-
-pub(super) async fn explain(
-    caller: Caller,
-    Path(id): Path<String>,
-    params: Params,
-) -> Result<Json<Value>, Problem> {
-    caller.need(Scope::Read)?;
-    let key = find(&caller, &id, params).await?;
-    let explained = explaining::event(&caller.db, &key).await?;
-    let verdict = |verdict: &explaining::Verdict| {
-        let delivery = |(id, status): &(_, String)| json!({ "id": id, "status": status });
-        json!({
-            "endpoint_id": verdict.endpoint, "url": verdict.url, "reason": verdict.reason, "detail": verdict.detail,
-            "deliveries": verdict.deliveries.iter().map(delivery).collect::<Vec<_>>(),
-            "clauses": verdict.explanation.as_ref().map(|explanation| &explanation.clauses),
-        })
-    };
-    let data: Vec<Value> = explained.verdicts.iter().map(verdict).collect();
-    Ok(Json(json!({ "event_id": key.id, "tenant_id": key.tenant, "data": data })))
-}
-
-/// What to send again.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Redeliver {
-    /// Only to this one; else to all that it was sent to.
-    endpoint_id: Option<EndpointId>,
-}
-
-pub(super) async fn redeliver(
-    caller: Caller,
-    Path(id): Path<String>,
-    params: Params,
-    Body(body): Body,
-) -> Result<Json<Value>, Problem> {
-    caller.need(Scope::Write)?;
-    let wanted: Redeliver = if body.is_empty() { Redeliver::default() } else { parse(&body)? };
-    let key = find(&caller, &id, params).await?;
-    let endpoints = match wanted.endpoint_id {
-        Some(endpoint) => {
-            let of_tenant = super::endpoints::find(&caller, endpoint).await?;
-            if of_tenant.tenant != key.tenant {
-                return Err(Problem::not_found("endpoint", "there is no such endpoint"));
-            }
-            vec![endpoint]
-        }
-        None => repair::endpoints_of(&caller.db, &key).await?,
-    };
-    let done = repair::redeliver(&caller.db, &key, &endpoints).await?;
-    let data: Vec<Value> = endpoints.iter().zip(done).map(redelivered).collect();
-    Ok(Json(json!({ "event_id": key.id, "data": data })))
-}
-
-/// What came of sending it to one endpoint.
-pub(super) fn redelivered((endpoint, done): (&EndpointId, Redelivered)) -> Value {
-    match done {
-        Redelivered::Owed { delivery, replay } => {
-            json!({ "endpoint_id": endpoint, "delivery_id": delivery, "replay": replay, "redelivered": true })
-        }
-        Redelivered::StillOwed { delivery } => {
-            json!({ "endpoint_id": endpoint, "delivery_id": delivery, "redelivered": false, "reason": "still_owed" })
-        }
-        Redelivered::Refused => {
-            json!({ "endpoint_id": endpoint, "delivery_id": null, "redelivered": false, "reason": "endpoint_disabled" })
-        }
-    }
+    let cut = i64::try_from(found.len()).is_ok_and(|count| count >= MOST_DELIVERIES);
+    let data = found.into_iter().map(delivery_document).collect();
+    Ok(Json(Page { cut, ..Page::whole(data) }))
 }
 
 /// The event of a path: of the caller's tenant, or, for an admin, of the one it names where several have the id.
-async fn find(caller: &Caller, id: &str, mut params: Params) -> Result<EventKey, Problem> {
+pub(super) async fn find(
+    caller: &Caller,
+    id: &str,
+    mut params: Params,
+) -> Result<EventKey, Problem> {
     let tenant = params.text("tenant_id");
     params.end()?;
     let missing = || Problem::not_found("event", "there is no such event");
@@ -186,10 +207,16 @@ pub(super) fn past(now: Timestamp) -> Timestamp {
     now.checked_sub(USUAL_PAST).unwrap_or(Timestamp::MIN)
 }
 
-fn summary(event: &EventSummary) -> Value {
-    json!({
-        "id": event.id, "tenant_id": event.tenant, "type": event.event_type, "created_at": event.created_at, "state": event.state,
-        "attributes": event.attributes, "labels": event.labels.as_deref().unwrap_or_default(), "ordering_key": event.ordering_key,
-        "expires_at": event.expires_at,
-    })
+fn summary(event: EventSummary) -> Event {
+    Event {
+        id: event.id,
+        tenant_id: event.tenant,
+        r#type: event.event_type,
+        created_at: event.created_at,
+        state: event.state,
+        attributes: event.attributes,
+        labels: event.labels.unwrap_or_default(),
+        ordering_key: event.ordering_key,
+        expires_at: event.expires_at,
+    }
 }

@@ -4,55 +4,139 @@ use std::time::{Duration, Instant};
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Json, Response};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use jiff::Timestamp;
 use postrider_core::api_key::Scope;
 use postrider_core::endpoint;
-use postrider_core::ids::JobId;
+use postrider_core::ids::{EndpointId, JobId};
 use postrider_core::status::DeliveryStatus;
-use postrider_store::admin::jobs::{self, FAILED, Job};
+use postrider_store::admin::jobs::{self, FAILED};
 use postrider_store::admin::status;
 use postrider_store::recover::{self, Recovery};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::body::Body;
+use super::body::{Body, parse};
 use super::caller::Caller;
 use super::cursor::List;
 use super::endpoints::{find as find_endpoint, missing as missing_endpoint, of_path};
+use super::operation::{Operation, tenant_param};
 use super::params::Params;
 use super::problem::Problem;
-use super::publish::parse;
+use super::shapes::{
+    AnyObject, EndedStatusWord, EndpointIdText, EventTypePattern, JobIdText, JobStateWord, Page,
+};
 
 const USUAL_RATE: u16 = 50;
 const MOST_RATE: u16 = 10_000;
 /// How long is counted at most.
 const COUNTING: Duration = Duration::from_secs(5);
 
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::new(
+            (Method::POST, "/endpoints/{endpoint_id}/recover"),
+            "recover_endpoint",
+            "Sends what an endpoint failed to get, or missed, once more, in the background",
+            recover,
+        )
+        .needs(Scope::Write)
+        .takes::<Wanted>()
+        .gives::<Counted>(200, "With dry_run: how much it would be")
+        .gives::<Job>(202, "The job"),
+        Operation::new((Method::GET, "/jobs"), "list_jobs", "Jobs, the newest first", list)
+            .params([tenant_param()])
+            .paged()
+            .gives::<Page<Job>>(200, "One page"),
+        Operation::new((Method::GET, "/jobs/{job_id}"), "show_job", "One job", show)
+            .gives::<Job>(200, "The job"),
+        Operation::new(
+            (Method::POST, "/jobs/{job_id}/stop"),
+            "stop_job",
+            "Asks a job to stop, which it does within its next step",
+            stop,
+        )
+        .needs(Scope::Write)
+        .gives::<Job>(200, "The job"),
+    ]
+}
+
 /// What is to be recovered.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Recover")]
 struct Wanted {
+    /// Of events published not before this.
     since: Timestamp,
+    /// And before this; now if nothing is said.
     until: Option<Timestamp>,
+    /// What the last delivery has become; exhausted, rejected, skipped and cancelled if nothing is said.
+    #[schemars(with = "Option<Vec<EndedStatusWord>>")]
     statuses: Option<Vec<String>>,
+    /// What the endpoint would want and never got, too.
     #[serde(default)]
     missed: bool,
+    #[schemars(with = "Option<Vec<EventTypePattern>>", length(min = 1, max = 200))]
     event_types: Option<Vec<String>>,
+    /// Deliveries a second.
+    #[schemars(range(min = 1, max = 10_000))]
     rate: Option<u16>,
+    /// For the job's own record.
+    #[schemars(length(max = 200))]
     reason: Option<String>,
     /// Only count.
     #[serde(default)]
     dry_run: bool,
 }
 
-pub(super) async fn recover(
+/// Bulk work in the background.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Job {
+    #[schemars(with = "JobIdText")]
+    id: JobId,
+    tenant_id: String,
+    kind: String,
+    #[schemars(with = "EndpointIdText")]
+    endpoint_id: EndpointId,
+    since: Timestamp,
+    until: Timestamp,
+    #[schemars(with = "AnyObject")]
+    wanted: Value,
+    /// Deliveries a second.
+    rate: i32,
+    #[schemars(with = "JobStateWord")]
+    state: String,
+    /// What was counted before it was made.
+    expected: Option<i64>,
+    /// Deliveries made so far.
+    made: i64,
+    /// When the event was published up to which it has looked.
+    looked_at: Option<Timestamp>,
+    reason: Option<String>,
+    error: Option<String>,
+    /// Somebody asked it to stop.
+    stop: bool,
+    created_at: Timestamp,
+    started_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+}
+
+/// What a dry run counted.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Counted {
+    dry_run: bool,
+    expected: u64,
+    /// False: counting took too long, and there are more.
+    complete: bool,
+}
+
+async fn recover(
     caller: Caller,
     Path(id): Path<String>,
     params: Params,
     Body(body): Body,
 ) -> Result<Response, Problem> {
-    caller.need(Scope::Write)?;
     params.end()?;
     let body: Wanted = parse(&body)?;
     let of = find_endpoint(&caller, of_path(&id)?).await?;
@@ -96,7 +180,7 @@ pub(super) async fn recover(
         counted => counted?,
     };
     if body.dry_run {
-        return Ok(Json(json!({ "expected": expected, "complete": complete })).into_response());
+        return Ok(Json(Counted { dry_run: true, expected, complete }).into_response());
     }
     if !of.enabled {
         return Err(Problem::conflict("endpoint.disabled", "the endpoint is disabled"));
@@ -105,11 +189,10 @@ pub(super) async fn recover(
     let job = jobs::recover(&caller.db, &recovery, rate, counted, reason).await?;
     let under_way = || Problem::conflict("job.under_way", "a job for this endpoint is under way");
     let job = find(&caller, job.ok_or_else(under_way)?).await?;
-    Ok((StatusCode::ACCEPTED, Json(document(&job))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(document(job))).into_response())
 }
 
-pub(super) async fn list(caller: Caller, mut params: Params) -> Result<Json<Value>, Problem> {
-    caller.need(Scope::Read)?;
+async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<Job>>, Problem> {
     let (tenant, limit, cursor) =
         (params.text("tenant_id"), params.limit()?, params.text("cursor"));
     params.end()?;
@@ -118,30 +201,28 @@ pub(super) async fn list(caller: Caller, mut params: Params) -> Result<Json<Valu
     let before = list.key(cursor.as_deref())?;
     let found = jobs::list(&caller.db, tenant, before, limit).await?;
     let last = found.last().map(|job| job.id);
-    Ok(Json(list.page(found.iter().map(document).collect(), last, limit)))
+    Ok(Json(list.page(found.into_iter().map(document).collect(), last, limit)))
 }
 
-pub(super) async fn show(
+async fn show(
     caller: Caller,
     Path(id): Path<String>,
     params: Params,
-) -> Result<Json<Value>, Problem> {
-    caller.need(Scope::Read)?;
+) -> Result<Json<Job>, Problem> {
     params.end()?;
-    Ok(Json(document(&find(&caller, of_job(&id)?).await?)))
+    Ok(Json(document(find(&caller, of_job(&id)?).await?)))
 }
 
-pub(super) async fn stop(
+async fn stop(
     caller: Caller,
     Path(id): Path<String>,
     params: Params,
-) -> Result<Json<Value>, Problem> {
-    caller.need(Scope::Write)?;
+) -> Result<Json<Job>, Problem> {
     params.end()?;
     let id = of_job(&id)?;
     find(&caller, id).await?;
     jobs::stop(&caller.db, id).await?;
-    Ok(Json(document(&find(&caller, id).await?)))
+    Ok(Json(document(find(&caller, id).await?)))
 }
 
 /// How many events would be sent, and whether all of that time was looked at.
@@ -166,15 +247,29 @@ fn of_job(id: &str) -> Result<JobId, Problem> {
     id.parse().map_err(|_| missing())
 }
 
-async fn find(caller: &Caller, id: JobId) -> Result<Job, Problem> {
+async fn find(caller: &Caller, id: JobId) -> Result<jobs::Job, Problem> {
     jobs::find(&caller.db, id).await?.ok_or_else(missing)
 }
 
-fn document(job: &Job) -> Value {
-    json!({
-        "id": job.id, "tenant_id": job.tenant, "kind": job.kind, "endpoint_id": job.endpoint, "since": job.since, "until": job.until,
-        "wanted": job.wanted, "rate": job.rate, "state": job.state, "expected": job.expected, "made": job.made,
-        "looked_at": job.looked_at, "reason": job.reason, "error": job.error, "stop": job.stop, "created_at": job.created_at,
-        "started_at": job.started_at, "finished_at": job.finished_at,
-    })
+fn document(job: jobs::Job) -> Job {
+    Job {
+        id: job.id,
+        tenant_id: job.tenant,
+        kind: job.kind,
+        endpoint_id: job.endpoint,
+        since: job.since,
+        until: job.until,
+        wanted: job.wanted,
+        rate: job.rate,
+        state: job.state,
+        expected: job.expected,
+        made: job.made,
+        looked_at: job.looked_at,
+        reason: job.reason,
+        error: job.error,
+        stop: job.stop,
+        created_at: job.created_at,
+        started_at: job.started_at,
+        finished_at: job.finished_at,
+    }
 }

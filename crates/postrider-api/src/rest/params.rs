@@ -35,14 +35,14 @@ impl Params {
         Some(self.0.swap_remove(place).1)
     }
 
-    /// A value that can be read from text. Code: `query.syntax`.
+    /// A value that can be read from text. Codes: `limit`, `time`, `query.syntax`.
     pub(super) fn parsed<T: std::str::FromStr>(
         &mut self,
         name: &str,
         what: &str,
     ) -> Result<Option<T>, Problem> {
         let read = |text: String| {
-            text.parse().map_err(|_| refused(name, "query.syntax", &format!("must be {what}")))
+            text.parse().map_err(|_| refused(name, code(name), &format!("must be {what}")))
         };
         self.text(name).map(read).transpose()
     }
@@ -61,7 +61,7 @@ impl Params {
         if (1..=MOST).contains(&limit) {
             return Ok(limit);
         }
-        Err(refused("limit", "query.range", &format!("must be {what}")))
+        Err(refused("limit", "limit", &format!("must be {what}")))
     }
 
     /// # Errors
@@ -71,6 +71,15 @@ impl Params {
             None => Ok(()),
             Some((name, _)) => Err(refused(name, "query.unknown", "is no parameter of this path")),
         }
+    }
+}
+
+/// The code of a parameter that cannot be read.
+fn code(name: &str) -> &'static str {
+    match name {
+        "limit" => "limit",
+        "since" | "until" => "time",
+        _ => "query.syntax",
     }
 }
 

@@ -1,11 +1,12 @@
 //! What went wrong, as RFC 9457 writes it: `application/problem+json` with a stable `code`, and the fields to blame.
 
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Json, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, StatusCode};
 use postrider_core::input::InputError;
 use postrider_store::{ErrorKind, StoreError};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 use tracing::error;
 
 use super::request::RequestId;
@@ -17,8 +18,39 @@ pub(super) struct Problem {
     /// Part of the API: never changes its meaning.
     code: &'static str,
     detail: String,
-    errors: Vec<Value>,
+    errors: Vec<FieldError>,
     retry_after: Option<u16>,
+}
+
+/// A problem as it is answered.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct ProblemDocument {
+    #[schemars(with = "String")]
+    r#type: &'static str,
+    #[schemars(with = "String")]
+    title: &'static str,
+    status: u16,
+    /// Stable: what a program goes by.
+    #[schemars(with = "String")]
+    code: &'static str,
+    /// For people.
+    detail: String,
+    /// Also in the header x-request-id and in the log of the daemon.
+    request_id: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    errors: Vec<FieldError>,
+}
+
+/// A field that cannot be accepted.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(super) struct FieldError {
+    /// A JSON pointer into the body, or ?name of a parameter.
+    pub(super) pointer: String,
+    #[schemars(with = "String")]
+    pub(super) code: &'static str,
+    pub(super) detail: String,
 }
 
 impl Problem {
@@ -41,12 +73,12 @@ impl Problem {
 
     /// Who asks is not known.
     pub(super) fn unauthorized(detail: &'static str) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "auth.key", detail)
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
     }
 
     /// Who asks may not.
     pub(super) fn forbidden(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "auth.scope", detail)
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
     pub(super) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
@@ -60,11 +92,27 @@ impl Problem {
 
     /// A field of the body, or a parameter, that cannot be accepted.
     pub(super) fn field(pointer: impl Into<String>, code: &'static str, detail: &str) -> Self {
-        let error = json!({ "pointer": pointer.into(), "code": code, "detail": detail });
-        Self {
-            errors: vec![error],
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "input", "the request cannot be accepted")
-        }
+        let error = FieldError { pointer: pointer.into(), code, detail: detail.to_owned() };
+        Self::fields(StatusCode::UNPROCESSABLE_ENTITY, vec![error])
+    }
+
+    /// The same of several; the first one's code is the problem's.
+    pub(super) fn fields(status: StatusCode, errors: Vec<FieldError>) -> Self {
+        let code = errors.first().map_or("input", |error| error.code);
+        let words: Vec<String> = errors
+            .iter()
+            .map(|error| match error.pointer.as_str() {
+                "" => format!("the body: {}", error.detail),
+                pointer => format!("{pointer}: {}", error.detail),
+            })
+            .collect();
+        Self { errors, ..Self::new(status, code, words.join("; ")) }
+    }
+
+    /// The first field to blame.
+    #[cfg(test)]
+    pub(super) fn first(&self) -> Option<&FieldError> {
+        self.errors.first()
     }
 
     /// Whether it may be answered another time.
@@ -136,14 +184,16 @@ impl From<StoreError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or_default();
-        let mut body = json!({
-            "type": "about:blank", "title": title, "status": self.status.as_u16(), "code": self.code, "detail": self.detail,
-            "request_id": RequestId::current(),
-        });
-        if !self.errors.is_empty() {
-            body["errors"] = self.errors.into();
-        }
-        let mut response = (self.status, format!("{body}\n")).into_response();
+        let document = ProblemDocument {
+            r#type: "about:blank",
+            title,
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: self.detail,
+            request_id: RequestId::current(),
+            errors: self.errors,
+        };
+        let mut response = (self.status, Json(document)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

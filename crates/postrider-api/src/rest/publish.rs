@@ -1,52 +1,93 @@
 //! `POST /events`: publishing for those who cannot reach the database. By the same function as every other way in, in a transaction of its own.
 
 use axum::response::{IntoResponse, Json, Response};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use postrider_core::api_key::Scope;
-use postrider_event::{DEFAULT_TENANT, Event, EventType, Limits};
+use postrider_event::{Event, EventType, Limits};
 use postrider_store::admin::events::{self, Outcome};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::body::Body;
+use super::body::{Body, parse};
 use super::caller::Caller;
+use super::operation::Operation;
 use super::params::Params;
 use super::problem::Problem;
+use super::shapes::{AnyValue, EventIdText, EventTypeText, TenantText};
+
+pub(super) fn operations() -> Vec<Operation> {
+    let publish =
+        Operation::new((Method::POST, "/events"), "publish_event", "Publishes an event", publish);
+    vec![
+        publish
+            .needs(Scope::Publish)
+            .takes::<NewEvent>()
+            .gives::<Published>(201, "It is published")
+            .gives::<Published>(200, "It was published before, with the same content"),
+    ]
+}
 
 /// An event as it is sent to us.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewEvent {
+    #[schemars(with = "EventTypeText", length(max = 128))]
     r#type: String,
-    /// An admin's; a tenant's key publishes for its tenant.
+    /// An admin's to say; a tenant's key publishes for its tenant.
+    #[schemars(with = "Option<TenantText>")]
     tenant_id: Option<String>,
     /// Kept byte for byte.
+    #[schemars(with = "AnyValue")]
     data: Box<RawValue>,
+    #[schemars(with = "Option<EventIdText>")]
     id: Option<String>,
     /// The parts of a natural key, of which the id is made.
+    #[schemars(length(min = 1))]
     key: Option<Vec<String>>,
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Scalar>", extend("maxProperties" = 50, "propertyNames" = { "minLength": 1, "maxLength": 64 }))]
     attributes: Map<String, Value>,
     #[serde(default)]
+    #[schemars(length(max = 50), inner(length(min = 1, max = 64)))]
     labels: Vec<String>,
+    #[schemars(length(min = 1, max = 64))]
     ordering_key: Option<String>,
     /// In seconds.
+    #[schemars(range(min = 1, max = 315_360_000))]
     expires_after: Option<u32>,
+    /// As W3C Trace Context has it; another is dropped.
     traceparent: Option<String>,
 }
 
-pub(super) async fn publish(
-    caller: Caller,
-    params: Params,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    caller.need(Scope::Publish)?;
+/// What an attribute may be.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "a schema, never a value")]
+enum Scalar {
+    Text(#[schemars(length(max = 256))] String),
+    Number(f64),
+    Flag(bool),
+}
+
+/// What came of publishing.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Published {
+    id: String,
+    tenant_id: String,
+    r#type: String,
+    /// inserted or duplicate.
+    #[schemars(with = "String")]
+    outcome: &'static str,
+}
+
+async fn publish(caller: Caller, params: Params, Body(body): Body) -> Result<Response, Problem> {
     params.end()?;
     let new: NewEvent = parse(&body)?;
-    let tenant = caller.tenant_of(new.tenant_id.as_deref())?.unwrap_or(DEFAULT_TENANT).to_owned();
+    let tenant = caller.tenant_for(new.tenant_id.as_deref())?.to_owned();
     let event = event(new, tenant)?;
     event.validate(&Limits::default())?;
     let outcome = events::publish(&caller.publishing, &event).await?;
@@ -69,9 +110,12 @@ pub(super) async fn publish(
             ));
         }
     };
-    let answer = json!({
-        "id": event.id(), "tenant_id": event.tenant(), "type": event.event_type().as_str(), "outcome": word,
-    });
+    let answer = Published {
+        id: event.id().to_owned(),
+        tenant_id: event.tenant().to_owned(),
+        r#type: event.event_type().as_str().to_owned(),
+        outcome: word,
+    };
     Ok((status, Json(answer)).into_response())
 }
 
@@ -112,17 +156,4 @@ fn event(new: NewEvent, tenant: String) -> Result<Event, Problem> {
         event = event.traceparent(traceparent);
     }
     Ok(event.data_text(new.data.get()))
-}
-
-/// A body as JSON of a known shape. The pointer of an error names where it is.
-pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string().replace(['.', '['], "/").replace(']', "");
-        // Before its first key a text has no path but these.
-        let pointer = if matches!(&*path, "/" | "?") { String::new() } else { format!("/{path}") };
-        Problem::field(pointer, "json", &error.into_inner().to_string())
-    })?;
-    reader.end().map_err(|error| Problem::field("", "json", &error.to_string()))?;
-    Ok(read)
 }

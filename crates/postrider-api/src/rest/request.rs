@@ -3,8 +3,8 @@
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::HeaderValue;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, HOST};
+use http::{HeaderValue, StatusCode, Version};
 use uuid::Uuid;
 
 use super::problem::Problem;
@@ -38,6 +38,10 @@ pub(super) async fn identify(request: Request, next: Next) -> Response {
     let header = HeaderValue::from_str(&id.0).expect("hex digits");
     let mut response = ID
         .scope(id, async {
+            if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
+                let detail = "HTTP/1.1 asks for a Host header";
+                return Problem::new(StatusCode::BAD_REQUEST, "host", detail).into_response();
+            }
             let response = next.run(request).await;
             let ours = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {
                 [&b"application/json"[..], b"application/problem+json"].contains(&kind.as_bytes())

@@ -6,6 +6,7 @@ mod endpoints;
 mod events;
 mod idempotency;
 mod keys;
+mod openapi;
 mod repair;
 
 use std::net::SocketAddr;
@@ -80,10 +81,22 @@ impl Stage {
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let headers: String =
+        let mut headers: String =
             headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        if !body.is_empty() && !headers.contains("content-type") {
+            headers += "content-type: application/json\r\n";
+        }
+        self.send(method, &format!("/api/v1{path}"), &headers, body).await
+    }
+
+    /// A path that is not under `/api/v1`, without a key.
+    async fn raw(&self, method: &str, path: &str) -> Answer {
+        self.send(method, path, "", "").await
+    }
+
+    async fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
         let request = format!(
-            "{method} /api/v1{path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n{body}",
             body.len()
         );
         let mut stream = TcpStream::connect(self.address).await.expect("connects");

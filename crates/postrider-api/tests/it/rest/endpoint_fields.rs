@@ -126,7 +126,7 @@ async fn what_an_endpoint_cannot_be_is_refused_with_its_pointer_and_code() {
             "url.address_blocked",
         ),
         (r#"{"url":"https://example.com/","metadata":[]}"#, "/metadata", "type"),
-        (r#"{"url":"https://example.com/","colour":"red"}"#, "/colour", "json"),
+        (r#"{"url":"https://example.com/","colour":"red"}"#, "/colour", "unknown_field"),
         (r#"{"url":"https://example.com/","description":"a\u0000"}"#, "/description", "nul"),
         (r#"{"url":"https://example.com/","metadata":{"a":["\u0000"]}}"#, "/metadata", "nul"),
         (r#"{"url":"https://example.com/","filter":{"labels":["\u0000"]}}"#, "/filter", "nul"),

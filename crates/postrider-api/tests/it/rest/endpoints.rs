@@ -73,7 +73,7 @@ async fn a_tenant_has_no_more_endpoints_than_it_may_however_many_ask_at_once() {
         "it has one already"
     );
     let refused = answers.iter().find(|answer| answer.status != 201).expect("one refused");
-    is_problem(refused, 409, "endpoint.limit");
+    is_problem(refused, 422, "quota");
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ async fn what_was_asked_with_a_key_is_done_though_who_asked_has_gone() {
     stage.client.batch_execute("BEGIN; SELECT FROM postrider.webhook_routing_versions WHERE tenant_id = 'a' FOR UPDATE").await.expect("held");
     let body = r#"{"url":"https://example.com/gone"}"#;
     let request = format!(
-        "POST /api/v1/endpoints HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\nidempotency-key: gone\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST /api/v1/endpoints HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\nidempotency-key: gone\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         stage.a,
         body.len()
     );

@@ -19,7 +19,7 @@ async fn keys_are_made_listed_and_ended_and_shown_once() {
         stage.with_key(&stage.admin, "DELETE", &format!("/api-keys/{id}"), "").await.status,
         200
     );
-    is_problem(&stage.get(&key, "/endpoints").await, 401, "auth.key");
+    is_problem(&stage.get(&key, "/endpoints").await, 401, "unauthorized");
     let audit = stage.get(&stage.admin, &format!("/audit?subject={id}")).await.body;
     let actions: Vec<&str> = audit["data"]
         .as_array()

@@ -65,7 +65,7 @@ async fn a_tenant_recovers_its_own_endpoint_in_the_background() {
     let since = r#""since":"2020-01-01T00:00:00Z""#;
     let dry =
         stage.with_key(&stage.a, "POST", &path, &format!("{{{since},\"dry_run\":true}}")).await;
-    assert_eq!(dry.body, json!({ "expected": 1, "complete": true }));
+    assert_eq!(dry.body, json!({ "dry_run": true, "expected": 1, "complete": true }));
     let made =
         stage.with_key(&stage.a, "POST", &path, &format!("{{{since},\"reason\":\"x\"}}")).await;
     assert_eq!(
@@ -93,7 +93,7 @@ async fn a_tenant_recovers_its_own_endpoint_in_the_background() {
     let stopped = stage.with_key(&stage.a, "POST", &format!("{job}/stop"), "").await;
     assert_eq!((stopped.status, &stopped.body["stop"]), (200, &json!(true)), "{}", stopped.body);
     for (body, pointer) in [
-        (r#"{}"#.to_owned(), ""),
+        (r#"{}"#.to_owned(), "/since"),
         (r#"{"since":"yesterday"}"#.to_owned(), "/since"),
         (format!(r#"{{{since},"rate":0}}"#), "/rate"),
         (format!(r#"{{{since},"statuses":["dead"]}}"#), "/statuses"),
