@@ -21,19 +21,24 @@ mod operation;
 mod params;
 mod problem;
 mod publish;
+mod rate;
 mod redeliver;
 mod request;
 mod shapes;
+mod webhooks;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware;
-use axum::response::Json;
+use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use http::header::ALLOW;
+use http::{HeaderValue, Method};
 use postrider_core::address::AddressPolicy;
 use postrider_core::seal::KeyRing;
 use postrider_runtime::Stop;
@@ -42,6 +47,7 @@ use tokio::net::TcpListener;
 
 use self::operation::Operation;
 use self::problem::Problem;
+use self::rate::Rate;
 use crate::server::{self, Times};
 
 /// Connections at once.
@@ -59,6 +65,7 @@ struct Inner {
     keys: Arc<KeyRing>,
     egress: Egress,
     open: bool,
+    rate: Rate,
 }
 
 /// What URLs of endpoints are judged by.
@@ -74,7 +81,19 @@ impl Api {
     /// things out.
     #[must_use]
     pub fn new(db: Db, keys: Arc<KeyRing>, egress: Egress, open: bool) -> Self {
-        Self(Arc::new(Inner { db, keys, egress, open }))
+        Self::limited(db, keys, egress, open, rate::USUAL)
+    }
+
+    /// The same with so many requests a second for each caller.
+    #[must_use]
+    pub fn limited(
+        db: Db,
+        keys: Arc<KeyRing>,
+        egress: Egress,
+        open: bool,
+        per_second: NonZeroU32,
+    ) -> Self {
+        Self(Arc::new(Inner { db, keys, egress, open, rate: Rate::new(per_second) }))
     }
 
     fn keys(&self) -> &KeyRing {
@@ -87,6 +106,10 @@ impl Api {
 
     fn db(&self) -> &Db {
         &self.0.db
+    }
+
+    fn rate(&self) -> &Rate {
+        &self.0.rate
     }
 
     fn is_open(&self) -> bool {
@@ -126,6 +149,7 @@ fn operations() -> Vec<Operation> {
         jobs::operations(),
         api_keys::operations(),
         audit::operations(),
+        webhooks::operations(),
     ];
     all.into_iter().flatten().collect()
 }
@@ -139,6 +163,7 @@ fn router(api: Api) -> Router {
         .fallback(no_route)
         // The last one is the outermost: a caller is found, then its key is looked at.
         .layer(middleware::from_fn_with_state(api.clone(), idempotency::once))
+        .layer(middleware::from_fn_with_state(api.clone(), rate::limit))
         .layer(middleware::from_fn_with_state(api.clone(), caller::identify));
     Router::new()
         // What the API is may be read by everybody.
@@ -152,8 +177,12 @@ fn router(api: Api) -> Router {
         .with_state(api)
 }
 
-async fn no_route() -> Problem {
-    Problem::not_found("path", "there is nothing here; the API is under /api/v1")
+async fn no_route(request: Request) -> Response {
+    if [Method::TRACE, Method::CONNECT].contains(request.method()) {
+        let allowed = HeaderValue::from_static("GET,HEAD,POST,PUT,PATCH,DELETE");
+        return ([(ALLOW, allowed)], Problem::method(request.method())).into_response();
+    }
+    Problem::not_found("path", "there is nothing here; the API is under /api/v1").into_response()
 }
 
 async fn no_method(request: Request) -> Problem {

@@ -5,6 +5,7 @@
 //! publishers, receivers and whoever injects faults write down what happened, and [`check`] compares that with the
 //! database and returns a [`Verdict`] on the invariants I1 to I7.
 
+mod api_cases;
 mod checker;
 mod clock;
 mod db;
@@ -13,6 +14,7 @@ mod receiver;
 mod server;
 mod state;
 
+pub use api_cases::{ApiCaseVerdict, ApiUnderTest, try_api_cases};
 pub use checker::{Finding, OrderVerdict, OrderedEvent, Totals, Verdict, check, check_order};
 pub use clock::monotonic_ns;
 pub use db::{KEEP_VARIABLE, TestDb};

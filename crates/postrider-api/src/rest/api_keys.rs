@@ -69,7 +69,7 @@ struct NewKey {
     #[schemars(with = "Option<TenantText>")]
     tenant_id: Option<String>,
     /// All of them if nothing is said.
-    #[schemars(with = "Option<Vec<ScopeWord>>", length(min = 1, max = 3), extend("uniqueItems" = true))]
+    #[schemars(with = "Option<Vec<ScopeWord>>", length(min = 1, max = 3))]
     scopes: Option<Vec<String>>,
     /// In seconds.
     #[schemars(range(min = 1))]
@@ -123,8 +123,7 @@ struct Revoked {
 }
 
 async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<Key>>, Problem> {
-    let (tenant, limit, cursor) =
-        (params.text("tenant_id"), params.limit()?, params.text("cursor"));
+    let (tenant, limit, cursor) = (params.tenant()?, params.limit()?, params.text("cursor"));
     params.end()?;
     let list = List::of("api_keys", &json!([tenant]));
     let after = list.key::<ApiKeyId>(cursor.as_deref())?;
@@ -176,6 +175,11 @@ async fn revoke(
     params.end()?;
     let missing = || Problem::not_found("api key", "there is no live key of this id");
     let id: ApiKeyId = id.parse().map_err(|_| missing())?;
+    if caller.actor == format!("key:{id}") {
+        let detail =
+            "a key does not end itself; ask with another one, or postrider api-keys revoke";
+        return Err(Problem::conflict("api_key.own", detail));
+    }
     if !api_keys::revoke(&caller.db, id, None).await? {
         return Err(missing());
     }

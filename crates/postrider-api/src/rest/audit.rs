@@ -58,7 +58,7 @@ struct Change {
 
 async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<Change>>, Problem> {
     let (tenant, subject, action) =
-        (params.text("tenant_id"), params.text("subject"), params.text("action"));
+        (params.tenant()?, params.text("subject"), params.text("action"));
     let (since, limit, cursor) = (params.time("since")?, params.limit()?, params.text("cursor"));
     params.end()?;
     let tenant = caller.tenant_of(tenant.as_deref())?;

@@ -55,8 +55,12 @@ pub(super) async fn read(body: axum::body::Body) -> Result<Bytes, Problem> {
 }
 
 /// A body as JSON of a known shape. The pointer of an error names where it is.
-/// Codes: `json` (400: no JSON, or a key twice), `unknown_field`, `required`, `type`.
+/// Codes: `json` (400: no JSON, or a key twice), `unknown_field`, `required`, `time`, `type`.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // A list of values in the order of its fields would be read as a structure, too.
+    if matches!(body.trim_ascii_start().first(), Some(b'[')) {
+        return Err(Problem::field("", "type", "must be an object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut reader);
     let read = read.map_err(|error| {
@@ -75,6 +79,9 @@ fn refused(path: &str, error: &serde_json::Error) -> Problem {
         () if !data || known("duplicate field") => (StatusCode::BAD_REQUEST, "json"),
         () if known("unknown field") => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_field"),
         () if known("missing field") => (StatusCode::UNPROCESSABLE_ENTITY, "required"),
+        () if path.ends_with("since") || path.ends_with("until") => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "time")
+        }
         () => (StatusCode::UNPROCESSABLE_ENTITY, "type"),
     };
     let mut pointer = pointer(path);
@@ -119,6 +126,7 @@ mod tests {
             (r#"{"a":"x"}"#, "type", "/a"),
             (r#"{"a":1,"b":[1,300]}"#, "type", "/b/1"),
             ("7", "type", ""),
+            ("[1]", "type", ""),
         ] {
             let problem = parse::<Small>(body.as_bytes()).unwrap_err();
             let error = problem.first().expect("a field");

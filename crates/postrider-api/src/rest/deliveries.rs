@@ -148,7 +148,7 @@ enum Retried {
 }
 
 async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<Delivery>>, Problem> {
-    let tenant = params.text("tenant_id");
+    let tenant = params.tenant()?;
     let tenant = caller.tenant_of(tenant.as_deref())?.map(str::to_owned);
     page(&caller, tenant.as_deref(), None, params).await
 }

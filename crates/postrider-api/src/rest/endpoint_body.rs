@@ -18,6 +18,7 @@ use postrider_store::Db;
 use postrider_store::admin::egress;
 use postrider_store::admin::endpoints::{Change, Endpoint, EndpointChange, Order, RequestSettings};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -89,8 +90,10 @@ pub(super) struct EndpointBody {
     #[schemars(regex(pattern = "^(block|skip:[1-9][0-9]{0,2})$"))]
     on_failure: Option<String>,
     #[schemars(with = "Option<BatchBody>")]
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "given_object")]
     batch: Given<BatchBody>,
+    #[schemars(with = "Option<SecretBody>")]
+    #[serde(deserialize_with = "object")]
     pub(super) secret: Option<SecretBody>,
 }
 
@@ -152,6 +155,22 @@ impl JsonSchema for EndpointChanges {
 
 /// What is given when an endpoint is added and changed by other ways.
 const CREATED_WITH: [&str; 3] = ["tenant_id", "secret", "enabled"];
+
+/// A structure inside another: never read from a list of values.
+pub(super) fn object<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    let fields = Option::<Map<String, Value>>::deserialize(from)?;
+    let read = fields.map(|fields| serde_json::from_value(fields.into())).transpose();
+    read.map_err(serde::de::Error::custom)
+}
+
+/// The same, and null told from nothing.
+fn given_object<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Given<T>, D::Error> {
+    object(from).map(Some)
+}
 
 /// Tells null from nothing.
 pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(

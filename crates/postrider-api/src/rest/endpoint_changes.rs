@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::Api;
 use super::body::{Body, parse};
 use super::caller::Caller;
-use super::endpoint_body::{EndpointBody, SecretBody, given};
+use super::endpoint_body::{EndpointBody, SecretBody, given, object};
 use super::endpoints::{EndpointDocument, document, find, of_path};
 use super::params::Params;
 use super::problem::Problem;
@@ -56,7 +56,7 @@ pub(super) struct Rotated {
     kind: &'static str,
     created_at: Timestamp,
     /// Shown this once; null if the caller brought it, or nobody needs it.
-    secret: Option<String>,
+    pub(super) secret: Option<String>,
     /// Of a key pair.
     public_key: Option<String>,
 }
@@ -68,7 +68,7 @@ pub(super) struct Tested {
     #[schemars(with = "EventIdText")]
     event_id: String,
     #[schemars(with = "DeliveryIdText")]
-    delivery_id: DeliveryId,
+    pub(super) delivery_id: DeliveryId,
 }
 
 pub(super) async fn create(
@@ -78,7 +78,22 @@ pub(super) async fn create(
     Body(body): Body,
 ) -> Result<Response, Problem> {
     params.end()?;
-    let body: EndpointBody = parse(&body)?;
+    let (endpoint, secret) = add(&api, &caller, &parse(&body)?).await?;
+    let location = HeaderValue::from_str(&format!("/api/v1/endpoints/{}", endpoint.id));
+    let answer = Created { endpoint: document(endpoint), secret };
+    let mut response = (StatusCode::CREATED, Json(answer)).into_response();
+    if let Ok(location) = location {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Adds an endpoint; its secret, if it is to be shown.
+pub(super) async fn add(
+    api: &Api,
+    caller: &Caller,
+    body: &EndpointBody,
+) -> Result<(Endpoint, Option<String>), Problem> {
     let tenant = caller.tenant_for(body.tenant_id.as_deref())?;
     check_tenant(tenant)?;
     if body.url.is_none() {
@@ -122,13 +137,7 @@ pub(super) async fn create(
             _ => failure.into(),
         });
     }
-    let endpoint = document(find(&caller, id).await?);
-    let answer = Created { endpoint, secret: shown(&secret, brought) };
-    let mut response = (StatusCode::CREATED, Json(answer)).into_response();
-    if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/endpoints/{id}")) {
-        response.headers_mut().insert(LOCATION, location);
-    }
-    Ok(response)
+    Ok((find(caller, id).await?, shown(&secret, brought)))
 }
 
 pub(super) async fn update(
@@ -140,8 +149,19 @@ pub(super) async fn update(
     Body(body): Body,
 ) -> Result<Response, Problem> {
     params.end()?;
-    let body: EndpointBody = parse(&body)?;
-    let was = find(&caller, of_path(&id)?).await?;
+    let body = parse(&body)?;
+    Ok(with_tag(change(&api, &caller, of_path(&id)?, &body, &headers).await?))
+}
+
+/// Changes an endpoint; what it is then.
+pub(super) async fn change(
+    api: &Api,
+    caller: &Caller,
+    id: EndpointId,
+    body: &EndpointBody,
+    headers: &HeaderMap,
+) -> Result<Endpoint, Problem> {
+    let was = find(caller, id).await?;
     for (field, there) in [
         ("tenant_id", body.tenant_id.is_some()),
         ("secret", body.secret.is_some()),
@@ -169,21 +189,23 @@ pub(super) async fn update(
         change.unchanged_since = Some(was.updated_at);
     }
     if change.is_empty() {
-        return Ok(with_tag(was));
+        return Ok(was);
     }
     let conditional = change.unchanged_since.is_some();
     if !endpoints::update(&caller.db, Some(api.keys()), was.id, change).await? {
-        find(&caller, was.id).await?;
+        find(caller, was.id).await?;
         return Err(if conditional { changed() } else { super::endpoints::missing() });
     }
-    Ok(with_tag(find(&caller, was.id).await?))
+    find(caller, was.id).await
 }
 
 /// What a new secret is to be, and how long those before it stay.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Rotation {
-    secret: SecretBody,
+    #[schemars(with = "Option<SecretBody>")]
+    #[serde(deserialize_with = "object")]
+    secret: Option<SecretBody>,
     /// How long those before it go on signing, in seconds; null: for ever; a day if nothing is said.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "Option<u64>", range(max = 315_360_000))]
@@ -199,7 +221,18 @@ pub(super) async fn rotate_secret(
 ) -> Result<Response, Problem> {
     params.end()?;
     let wanted: Rotation = if body.is_empty() { Rotation::default() } else { parse(&body)? };
-    let (secret, brought) = wanted.secret.secret()?;
+    let rotated = rotate(&api, &caller, of_path(&id)?, &wanted).await?;
+    Ok((StatusCode::CREATED, Json(rotated)).into_response())
+}
+
+/// Gives an endpoint a new secret.
+pub(super) async fn rotate(
+    api: &Api,
+    caller: &Caller,
+    id: EndpointId,
+    wanted: &Rotation,
+) -> Result<Rotated, Problem> {
+    let (secret, brought) = wanted.secret.as_ref().unwrap_or(&SecretBody::default()).secret()?;
     let overlap = match wanted.overlap {
         Some(None) => Overlap::Forever,
         Some(Some(seconds)) if seconds > MOST_OVERLAP => {
@@ -214,19 +247,16 @@ pub(super) async fn rotate_secret(
         None if !secret.is_symmetric() => Overlap::Forever,
         None => Overlap::For(Duration::from_secs(USUAL_OVERLAP)),
     };
-    let endpoint = find(&caller, of_path(&id)?).await?;
+    let endpoint = find(caller, id).await?;
     match secrets::rotate(&caller.db, api.keys(), endpoint.id, &secret, overlap).await? {
-        secrets::Rotated::Added { id, created_at } => {
-            let answer = Rotated {
-                id,
-                endpoint_id: endpoint.id,
-                kind: secret.kind().as_str(),
-                created_at,
-                secret: shown(&secret, brought),
-                public_key: secret.public_key(),
-            };
-            Ok((StatusCode::CREATED, Json(answer)).into_response())
-        }
+        secrets::Rotated::Added { id, created_at } => Ok(Rotated {
+            id,
+            endpoint_id: endpoint.id,
+            kind: secret.kind().as_str(),
+            created_at,
+            secret: shown(&secret, brought),
+            public_key: secret.public_key(),
+        }),
         secrets::Rotated::Full => Err(Problem::conflict(
             "secret.count",
             "the endpoint has as many live secrets as it may have",
@@ -247,15 +277,20 @@ pub(super) async fn test(
     params: Params,
 ) -> Result<Response, Problem> {
     params.end()?;
-    let endpoint = find(&caller, of_path(&id)?).await?;
+    let tested = try_out(&caller, of_path(&id)?).await?;
+    Ok((StatusCode::ACCEPTED, Json(tested)).into_response())
+}
+
+/// Sends an endpoint a test.
+pub(super) async fn try_out(caller: &Caller, id: EndpointId) -> Result<Tested, Problem> {
+    let endpoint = find(caller, id).await?;
     let event = EventId::random();
     let tried =
         endpoints::publish_test(&caller.publishing, &endpoint.tenant, endpoint.id, event.as_str())
             .await?;
     match tried {
         TestEvent::Owed { delivery } => {
-            let answer = Tested { event_id: event.as_str().to_owned(), delivery_id: delivery };
-            Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+            Ok(Tested { event_id: event.as_str().to_owned(), delivery_id: delivery })
         }
         TestEvent::SwitchedOff => {
             let detail = "publishing is switched off";

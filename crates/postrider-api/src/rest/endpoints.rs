@@ -145,8 +145,7 @@ struct Deleted {
 }
 
 async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<EndpointDocument>>, Problem> {
-    let (tenant, limit, cursor) =
-        (params.text("tenant_id"), params.limit()?, params.text("cursor"));
+    let (tenant, limit, cursor) = (params.tenant()?, params.limit()?, params.text("cursor"));
     params.end()?;
     let tenant = caller.tenant_of(tenant.as_deref())?;
     let list = List::of("endpoints", &json!([tenant]));
@@ -167,8 +166,8 @@ async fn enable(
     params: Params,
 ) -> Result<Json<EndpointDocument>, Problem> {
     params.end()?;
-    let id = find(&caller, of_path(&id)?).await?.id;
-    endpoints::set_enabled(&caller.db, id, true, "").await?;
+    let id = of_path(&id)?;
+    switch(&caller, id, true).await?;
     Ok(Json(document(find(&caller, id).await?)))
 }
 
@@ -178,11 +177,21 @@ async fn disable(
     params: Params,
 ) -> Result<Json<EndpointDocument>, Problem> {
     params.end()?;
-    let id = find(&caller, of_path(&id)?).await?.id;
-    endpoints::set_enabled(&caller.db, id, false, endpoints::BY_HAND).await?;
-    endpoints::cancel_deliveries(&caller.db, id, endpoints::ENDPOINT_DISABLED).await?;
-    settle().await;
+    let id = of_path(&id)?;
+    switch(&caller, id, false).await?;
     Ok(Json(document(find(&caller, id).await?)))
+}
+
+/// Enables or disables an endpoint. A disabled one is owed nothing any more.
+pub(super) async fn switch(caller: &Caller, id: EndpointId, enabled: bool) -> Result<(), Problem> {
+    find(caller, id).await?;
+    let reason = if enabled { "" } else { endpoints::BY_HAND };
+    endpoints::set_enabled(&caller.db, id, enabled, reason).await?;
+    if !enabled {
+        endpoints::cancel_deliveries(&caller.db, id, endpoints::ENDPOINT_DISABLED).await?;
+        settle().await;
+    }
+    Ok(())
 }
 
 async fn delete(
@@ -191,12 +200,19 @@ async fn delete(
     params: Params,
 ) -> Result<Json<Deleted>, Problem> {
     params.end()?;
-    let id = find(&caller, of_path(&id)?).await?.id;
+    let id = of_path(&id)?;
+    let cancelled = remove(&caller, id).await?;
+    Ok(Json(Deleted { id, deleted: true, cancelled }))
+}
+
+/// Deletes an endpoint; how many deliveries were cancelled with it.
+pub(super) async fn remove(caller: &Caller, id: EndpointId) -> Result<u64, Problem> {
+    find(caller, id).await?;
     endpoints::delete(&caller.db, id).await?;
     let cancelled =
         endpoints::cancel_deliveries(&caller.db, id, endpoints::ENDPOINT_DELETED).await?;
     settle().await;
-    Ok(Json(Deleted { id, deleted: true, cancelled }))
+    Ok(cancelled)
 }
 
 /// A deleted one has a history still.
@@ -206,7 +222,11 @@ async fn deliveries_of(
     params: Params,
 ) -> Result<Json<Page<Delivery>>, Problem> {
     let id = of_path(&id)?;
-    deliveries::page(&caller, caller.tenant.as_deref(), Some(id), params).await
+    let page = deliveries::page(&caller, caller.tenant.as_deref(), Some(id), params).await?;
+    if page.data.is_empty() {
+        find(&caller, id).await?;
+    }
+    Ok(page)
 }
 
 /// After the answer nothing starts any more by what the endpoint was.

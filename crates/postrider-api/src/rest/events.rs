@@ -106,7 +106,7 @@ struct EventDetail {
 }
 
 async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<Event>>, Problem> {
-    let (tenant, event_type) = (params.text("tenant_id"), params.text("type"));
+    let (tenant, event_type) = (params.tenant()?, params.text("type"));
     let (since, limit, cursor) = (params.time("since")?, params.limit()?, params.text("cursor"));
     params.end()?;
     let tenant = caller.tenant_of(tenant.as_deref())?;
@@ -181,7 +181,7 @@ pub(super) async fn find(
     id: &str,
     mut params: Params,
 ) -> Result<EventKey, Problem> {
-    let tenant = params.text("tenant_id");
+    let tenant = params.tenant()?;
     params.end()?;
     let missing = || Problem::not_found("event", "there is no such event");
     let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';

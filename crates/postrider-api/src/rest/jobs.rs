@@ -66,7 +66,7 @@ pub(super) fn operations() -> Vec<Operation> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Recover")]
-struct Wanted {
+pub(super) struct Wanted {
     /// Of events published not before this.
     since: Timestamp,
     /// And before this; now if nothing is said.
@@ -90,9 +90,25 @@ struct Wanted {
     dry_run: bool,
 }
 
+impl Wanted {
+    /// What failed since then.
+    pub(super) fn since(since: Timestamp) -> Self {
+        Self {
+            since,
+            until: None,
+            statuses: None,
+            missed: false,
+            event_types: None,
+            rate: None,
+            reason: None,
+            dry_run: false,
+        }
+    }
+}
+
 /// Bulk work in the background.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Job {
+pub(super) struct Job {
     #[schemars(with = "JobIdText")]
     id: JobId,
     tenant_id: String,
@@ -108,7 +124,7 @@ struct Job {
     #[schemars(with = "JobStateWord")]
     state: String,
     /// What was counted before it was made.
-    expected: Option<i64>,
+    pub(super) expected: Option<i64>,
     /// Deliveries made so far.
     made: i64,
     /// When the event was published up to which it has looked.
@@ -122,9 +138,15 @@ struct Job {
     finished_at: Option<Timestamp>,
 }
 
+/// What became of asking for a recovery.
+pub(super) enum Started {
+    Counted(Counted),
+    Queued(Box<Job>),
+}
+
 /// What a dry run counted.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Counted {
+pub(super) struct Counted {
     dry_run: bool,
     expected: u64,
     /// False: counting took too long, and there are more.
@@ -138,8 +160,19 @@ async fn recover(
     Body(body): Body,
 ) -> Result<Response, Problem> {
     params.end()?;
-    let body: Wanted = parse(&body)?;
-    let of = find_endpoint(&caller, of_path(&id)?).await?;
+    Ok(match start(&caller, of_path(&id)?, parse(&body)?).await? {
+        Started::Counted(counted) => Json(counted).into_response(),
+        Started::Queued(job) => (StatusCode::ACCEPTED, Json(job)).into_response(),
+    })
+}
+
+/// Counts what an endpoint is to have once more, and queues it unless only the count was wanted.
+pub(super) async fn start(
+    caller: &Caller,
+    id: EndpointId,
+    body: Wanted,
+) -> Result<Started, Problem> {
+    let of = find_endpoint(caller, id).await?;
     let status = |word: &String| {
         word.parse::<DeliveryStatus>()
             .ok()
@@ -175,12 +208,12 @@ async fn recover(
         return Err(Problem::field("/reason", "reason.length", "has more than 200 characters"));
     }
     // Where it takes too long, a job can be queued without.
-    let (expected, complete) = match count(&caller, &recovery).await {
+    let (expected, complete) = match count(caller, &recovery).await {
         Err(problem) if problem.is_passing() && !body.dry_run => (0, false),
         counted => counted?,
     };
     if body.dry_run {
-        return Ok(Json(Counted { dry_run: true, expected, complete }).into_response());
+        return Ok(Started::Counted(Counted { dry_run: true, expected, complete }));
     }
     if !of.enabled {
         return Err(Problem::conflict("endpoint.disabled", "the endpoint is disabled"));
@@ -188,13 +221,12 @@ async fn recover(
     let counted = complete.then_some(expected);
     let job = jobs::recover(&caller.db, &recovery, rate, counted, reason).await?;
     let under_way = || Problem::conflict("job.under_way", "a job for this endpoint is under way");
-    let job = find(&caller, job.ok_or_else(under_way)?).await?;
-    Ok((StatusCode::ACCEPTED, Json(document(job))).into_response())
+    let job = find(caller, job.ok_or_else(under_way)?).await?;
+    Ok(Started::Queued(Box::new(document(job))))
 }
 
 async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<Job>>, Problem> {
-    let (tenant, limit, cursor) =
-        (params.text("tenant_id"), params.limit()?, params.text("cursor"));
+    let (tenant, limit, cursor) = (params.tenant()?, params.limit()?, params.text("cursor"));
     params.end()?;
     let tenant = caller.tenant_of(tenant.as_deref())?;
     let list = List::of("jobs", &json!([tenant]));

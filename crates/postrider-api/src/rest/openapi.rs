@@ -87,6 +87,9 @@ fn tag(path: &str) -> &str {
 
 fn answer(gives: &Gives, given: &mut SchemaGenerator) -> Value {
     let schema = (gives.schema)(given);
+    if gives.status == 204 {
+        return json!({ "description": gives.says });
+    }
     json!({
         "description": gives.says,
         "headers": { "x-request-id": { "schema": { "type": "string" } } },

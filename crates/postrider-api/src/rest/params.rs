@@ -3,6 +3,7 @@
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use jiff::Timestamp;
+use postrider_core::input::check_tenant;
 
 use super::problem::Problem;
 
@@ -47,6 +48,16 @@ impl Params {
         self.text(name).map(read).transpose()
     }
 
+    /// The tenant that is asked about. Code: `tenant.syntax`.
+    pub(super) fn tenant(&mut self) -> Result<Option<String>, Problem> {
+        let tenant = self.text("tenant_id");
+        if let Some(tenant) = &tenant {
+            check_tenant(tenant)
+                .map_err(|error| refused("tenant_id", error.code, &error.detail))?;
+        }
+        Ok(tenant)
+    }
+
     /// A time.
     pub(super) fn time(&mut self, name: &str) -> Result<Option<Timestamp>, Problem> {
         let time = self.parsed(name, "a time such as 2026-11-21T13:00:00Z")?;
@@ -56,8 +67,13 @@ impl Params {
 
     /// How many are asked for.
     pub(super) fn limit(&mut self) -> Result<i64, Problem> {
+        self.limit_or(PAGE)
+    }
+
+    /// How many are asked for; so many if nothing is said.
+    pub(super) fn limit_or(&mut self, usual: i64) -> Result<i64, Problem> {
         let what = format!("1 to {MOST}");
-        let limit = self.parsed("limit", &what)?.unwrap_or(PAGE);
+        let limit = self.parsed("limit", &what)?.unwrap_or(usual);
         if (1..=MOST).contains(&limit) {
             return Ok(limit);
         }

@@ -115,6 +115,11 @@ impl Problem {
         self.errors.first()
     }
 
+    /// The same with another status, if it has that one.
+    pub(super) fn with_status(self, from: StatusCode, to: StatusCode) -> Self {
+        if self.status == from { Self { status: to, ..self } } else { self }
+    }
+
     /// Whether it may be answered another time.
     pub(super) fn is_passing(&self) -> bool {
         self.status == StatusCode::SERVICE_UNAVAILABLE

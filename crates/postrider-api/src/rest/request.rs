@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::{HeaderValue, StatusCode, Version};
 use uuid::Uuid;
 
@@ -41,6 +41,11 @@ pub(super) async fn identify(request: Request, next: Next) -> Response {
             if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
                 let detail = "HTTP/1.1 asks for a Host header";
                 return Problem::new(StatusCode::BAD_REQUEST, "host", detail).into_response();
+            }
+            // Of a request with a length and chunks the parser shows us the chunks alone; so none may come in chunks.
+            if request.headers().contains_key(TRANSFER_ENCODING) {
+                let detail = "send the body with a content-length, not in chunks";
+                return Problem::new(StatusCode::BAD_REQUEST, "framing", detail).into_response();
             }
             let response = next.run(request).await;
             let ours = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {

@@ -131,3 +131,19 @@ pub(super) fn of_path(placeholder: &str) -> Value {
     };
     json!({ "type": "string", "pattern": pattern })
 }
+
+/// Of an answer without a body.
+#[derive(Debug)]
+pub(super) struct NoContent;
+
+impl JsonSchema for NoContent {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "NoContent".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "not": {} })
+    }
+}

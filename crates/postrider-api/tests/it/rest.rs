@@ -1,6 +1,7 @@
 //! The REST API over real sockets, with a real database behind it.
 
 mod access;
+mod bad_requests;
 mod endpoint_fields;
 mod endpoints;
 mod events;
@@ -8,6 +9,7 @@ mod idempotency;
 mod keys;
 mod openapi;
 mod repair;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! From settings to sections, and the rules between their values.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub(crate) fn build(read: &mut Reader<'_>, sources: &Sources, flags: &Flags) -> 
         egress: egress(read, flags.dev),
         retention: retention(read),
         admin: Admin { listen: listen(read, "admin.listen", "127.0.0.1:9090") },
-        api: Api { listen: listen(read, "api.listen", "127.0.0.1:8080") },
+        api: api(read),
         data_dir: read
             .path("data_dir")
             .map_or_else(|| default_data_dir(sources), |path| sources.directory.join(path)),
@@ -44,6 +45,14 @@ pub(crate) fn build(read: &mut Reader<'_>, sources: &Sources, flags: &Flags) -> 
         log: read.text("log"),
         log_format: log_format(read),
         dev: flags.dev,
+    }
+}
+
+fn api(read: &mut Reader<'_>) -> Api {
+    let rate_limit = u32::try_from(read.count("api.rate_limit", 1..=1_000_000)).ok();
+    Api {
+        listen: listen(read, "api.listen", "127.0.0.1:8080"),
+        rate_limit: rate_limit.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN),
     }
 }
 

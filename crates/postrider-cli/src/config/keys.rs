@@ -170,6 +170,7 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("admin.listen", "127.0.0.1:9090", "address of /healthz, /readyz and /metrics; off: none"),
     key("api.listen", "off", "address of the REST API, such as 127.0.0.1:8080; off: none"),
+    key("api.rate_limit", "500", "requests a second that each API key may make, 1 to 1000000"),
     key(
         "data_dir",
         "",

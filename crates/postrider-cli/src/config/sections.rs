@@ -1,6 +1,7 @@
 //! The sections of the configuration, as those who work by it see them. `build` makes them.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -98,6 +99,8 @@ pub(crate) struct Admin {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Api {
     pub listen: Option<SocketAddr>,
+    /// Requests a second for each key.
+    pub rate_limit: NonZeroU32,
 }
 
 /// How logs are written.

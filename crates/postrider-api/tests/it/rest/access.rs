@@ -89,6 +89,7 @@ async fn a_tenant_reaches_nothing_of_another_by_any_path() {
         ("GET", "/endpoints?tenant_id=b".to_owned()),
         ("GET", "/audit?tenant_id=b".to_owned()),
         ("GET", format!("/endpoints/{endpoint}")),
+        ("GET", format!("/endpoints/{endpoint}/deliveries")),
         ("DELETE", format!("/endpoints/{endpoint}")),
         ("POST", format!("/endpoints/{endpoint}/enable")),
         ("POST", format!("/endpoints/{endpoint}/disable")),
@@ -101,11 +102,7 @@ async fn a_tenant_reaches_nothing_of_another_by_any_path() {
         assert_eq!(answer.status, 404, "{method} {path}: {}", answer.body);
         assert!(!answer.body.to_string().contains("example.com/b"), "{}", answer.body);
     }
-    for path in [
-        "/events?since=2000-01-01T00:00:00Z",
-        &format!("/endpoints/{endpoint}/deliveries"),
-        "/audit",
-    ] {
+    for path in ["/events?since=2000-01-01T00:00:00Z", "/audit"] {
         let answer = stage.get(&stage.a, path).await;
         assert_eq!(answer.status, 200);
         assert!(!answer.body.to_string().contains("\"b\""), "{path}: {}", answer.body);

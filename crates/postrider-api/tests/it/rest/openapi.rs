@@ -69,6 +69,7 @@ async fn every_operation_is_there_and_takes_the_parameters_it_names() {
                 .replace("{event_id}", "evt_none")
                 .replace("{endpoint_id}", "whk_00000000000000000000000000000000")
                 .replace("{delivery_id}", "whd_00000000000000000000000000000000")
+                .replace("{webhook_id}", "whk_00000000000000000000000000000000")
                 .replace("{job_id}", "job_00000000000000000000000000000000")
                 .replace("{key_id}", "key_00000000000000000000000000000000");
             let answer = stage.with_key(&stage.admin, &method, &concrete, "").await;
