@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.dont_write_bytecode = True  # nothing of Python's beside the sources
+
 import model
 import python
 import rust

@@ -4,6 +4,10 @@ import re
 from dataclasses import dataclass, field
 
 
+# Speaks the shapes of another system, for clients of that one.
+NOT_OURS = {"webhooks"}
+
+
 @dataclass
 class Operation:
     """One method of a client: `events.list`."""
@@ -37,16 +41,37 @@ class Model:
 def read(document):
     schemas = document["components"]["schemas"]
     pages = {name: schema["properties"]["data"]["items"] for name, schema in schemas.items() if is_page(schema)}
-    model = Model({name: schema for name, schema in schemas.items() if name not in pages})
+    model = Model()
     for path, verbs in document["paths"].items():
         for verb, described in verbs.items():
             operation = read_operation(path, verb, described, pages)
-            if operation:
+            if operation and operation.resource not in NOT_OURS:
                 model.operations.append(operation)
     taken = [(operation.resource, operation.name) for operation in model.operations]
     twice = {name for name in taken if taken.count(name) > 1}
     assert not twice, f"two operations have one name: {twice}"
+    model.types = reached(schemas, pages, model.operations)
     return model
+
+
+def reached(schemas, pages, operations):
+    """The types that operations take and give, with those inside them."""
+    found, left = {}, ["Problem"]
+    for operation in operations:
+        left += references([operation.body, operation.answer, operation.item, operation.query])
+    while left:
+        name = left.pop()
+        if name not in found and name not in pages:
+            found[name] = schemas[name]
+            left += references(schemas[name])
+    return found
+
+
+def references(schema):
+    """The names of all types that a schema, or a list of them, refers to."""
+    if isinstance(schema, dict):
+        return [name for name in [reference(schema)] if name] + references(list(schema.values()))
+    return [name for value in schema for name in references(value)] if isinstance(schema, list) else []
 
 
 def read_operation(path, verb, described, pages):
@@ -88,6 +113,11 @@ def names(path, verb, operation_id):
     one = {"get": "get", "patch": "update", "put": "put", "post": verb_of_id, "delete": verb_of_id}
     many = {"get": "list", "post": verb_of_id, "put": "put", "patch": "update", "delete": "clear"}
     return words[0], (one if at_one else many)[verb]
+
+
+def api(resource):
+    """What the methods of a resource are gathered in."""
+    return camel(resource, True) + "Api"
 
 
 def is_page(schema):

@@ -2,7 +2,7 @@
 
 import keyword
 
-from model import camel, choices, comment, kinds, reference
+from model import api, choices, comment, kinds, reference
 
 HEAD = '"""{what} Written by `crates/postrider-client/generate` from the OpenAPI document: do not edit."""\n'
 SIMPLE = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
@@ -75,11 +75,11 @@ def resources(model):
     text += "\nfrom __future__ import annotations\n\nfrom typing import Any, Dict, Iterator, List, Literal, Optional, Union\n"
     text += "\nfrom . import types\nfrom .transport import Resource, Transport\n"
     for resource in model.resources():
-        text += f"\n\nclass {camel(resource, True)}(Resource):"
+        text += f"\n\nclass {api(resource)}(Resource):"
         text += "".join(method(operation) for operation in model.of(resource))
     text += "\n\nclass Resources:\n    def __init__(self, transport: Transport) -> None:\n"
     for resource in model.resources():
-        text += f"        self.{resource} = {camel(resource, True)}(transport)\n"
+        text += f"        self.{resource} = {api(resource)}(transport)\n"
     return text
 
 

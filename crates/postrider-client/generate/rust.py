@@ -1,6 +1,6 @@
 """Types and methods of the Rust client. Words stay `String`, so that one that is added later is not an error."""
 
-from model import camel, choices, comment, kinds, reference
+from model import api, camel, choices, comment, kinds, reference, references
 
 HEAD = "//! {what}\n//! Written by `crates/postrider-client/generate` from the OpenAPI document: do not edit.\n"
 KEYWORDS = {"type", "ref", "match", "move", "use", "where"}
@@ -39,13 +39,6 @@ def requests(model):
             found.add(name)
             open_ += references(model.types[name])
     return found
-
-
-def references(schema):
-    if isinstance(schema, dict):
-        own = [reference(schema)] if "$ref" in schema else []
-        return own + [name for value in schema.values() for name in references(value)]
-    return [name for value in schema for name in references(value)] if isinstance(schema, list) else []
 
 
 def declared(name, schema, is_request, enums):
@@ -154,10 +147,10 @@ def resources(model):
     text += "\nuse http::Method;\n\nuse crate::request::{Request, part};\nuse crate::types::*;\nuse crate::{Client, Error, Pages};\n"
     text += "\nimpl Client {\n"
     for resource in model.resources():
-        text += f"    /// `{resource}` of the API.\n    #[must_use]\n    pub fn {resource}(&self) -> {camel(resource, True)}<'_> {{\n        {camel(resource, True)}(self)\n    }}\n\n"
+        text += f"    /// `{resource}` of the API.\n    #[must_use]\n    pub fn {resource}(&self) -> {api(resource)}<'_> {{\n        {api(resource)}(self)\n    }}\n\n"
     text = text.rstrip() + "\n}\n"
     for resource in model.resources():
-        name = camel(resource, True)
+        name = api(resource)
         text += f"\n/// `{resource}` of the API.\n#[derive(Debug, Clone, Copy)]\npub struct {name}<'a>(&'a Client);\n\nimpl {name}<'_> {{\n"
         text += "\n".join(method(operation) for operation in model.of(resource)) + "}\n"
     return text

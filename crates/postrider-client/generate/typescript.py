@@ -1,6 +1,6 @@
 """Types and methods of the TypeScript client: declarations for the compiler, and plain JavaScript that runs as it is."""
 
-from model import camel, choices, comment, kinds, reference
+from model import api, camel, choices, comment, kinds, reference
 
 HEAD = "// Written by crates/postrider-client/generate from the OpenAPI document: do not edit.\n"
 SIMPLE = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}
@@ -25,12 +25,12 @@ def declarations(model):
     text += "\n/** Changes only what nobody else has changed: the `etag` that a GET answered with. */\n"
     text += "export interface IfMatch {\n  ifMatch?: string\n}\n"
     for resource in model.resources():
-        text += f"\nexport interface {camel(resource, True)} {{\n"
+        text += f"\nexport interface {api(resource)} {{\n"
         for operation in model.of(resource):
             text += f"  /** {operation.summary or operation.id} */\n  {signature(operation)}\n"
         text += "}\n"
     text += "\nexport interface Resources {\n"
-    text += "".join(f"  readonly {camel(name, False)}: {camel(name, True)}\n" for name in model.resources())
+    text += "".join(f"  readonly {camel(name, False)}: {api(name)}\n" for name in model.resources())
     return text + "}\n"
 
 
@@ -89,12 +89,12 @@ def signature(operation):
 def code(model):
     text = HEAD
     for resource in model.resources():
-        text += f"\nclass {camel(resource, True)} {{\n  #transport\n\n  constructor(transport) {{\n    this.#transport = transport\n  }}\n"
+        text += f"\nclass {api(resource)} {{\n  #transport\n\n  constructor(transport) {{\n    this.#transport = transport\n  }}\n"
         text += "".join(method(operation) for operation in model.of(resource))
         text += "}\n"
     text += "\nexport class Resources {\n  constructor(transport) {\n"
     for name in model.resources():
-        text += f"    this.{camel(name, False)} = new {camel(name, True)}(transport)\n"
+        text += f"    this.{camel(name, False)} = new {api(name)}(transport)\n"
     return text + "  }\n}\n"
 
 

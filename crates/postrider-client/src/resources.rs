@@ -10,46 +10,46 @@ use crate::{Client, Error, Pages};
 impl Client {
     /// `api_keys` of the API.
     #[must_use]
-    pub fn api_keys(&self) -> ApiKeys<'_> {
-        ApiKeys(self)
+    pub fn api_keys(&self) -> ApiKeysApi<'_> {
+        ApiKeysApi(self)
     }
 
     /// `audit` of the API.
     #[must_use]
-    pub fn audit(&self) -> Audit<'_> {
-        Audit(self)
+    pub fn audit(&self) -> AuditApi<'_> {
+        AuditApi(self)
     }
 
     /// `deliveries` of the API.
     #[must_use]
-    pub fn deliveries(&self) -> Deliveries<'_> {
-        Deliveries(self)
+    pub fn deliveries(&self) -> DeliveriesApi<'_> {
+        DeliveriesApi(self)
     }
 
     /// `endpoints` of the API.
     #[must_use]
-    pub fn endpoints(&self) -> Endpoints<'_> {
-        Endpoints(self)
+    pub fn endpoints(&self) -> EndpointsApi<'_> {
+        EndpointsApi(self)
     }
 
     /// `events` of the API.
     #[must_use]
-    pub fn events(&self) -> Events<'_> {
-        Events(self)
+    pub fn events(&self) -> EventsApi<'_> {
+        EventsApi(self)
     }
 
     /// `jobs` of the API.
     #[must_use]
-    pub fn jobs(&self) -> Jobs<'_> {
-        Jobs(self)
+    pub fn jobs(&self) -> JobsApi<'_> {
+        JobsApi(self)
     }
 }
 
 /// `api_keys` of the API.
 #[derive(Debug, Clone, Copy)]
-pub struct ApiKeys<'a>(&'a Client);
+pub struct ApiKeysApi<'a>(&'a Client);
 
-impl ApiKeys<'_> {
+impl ApiKeysApi<'_> {
     /// Keys, never the keys themselves.
     pub fn list(&self, query: &ListApiKeys) -> Pages<ApiKey> {
         Pages::new(self.0, Request::new(Method::GET, "/api/v1/api-keys").query(query))
@@ -76,9 +76,9 @@ impl ApiKeys<'_> {
 
 /// `audit` of the API.
 #[derive(Debug, Clone, Copy)]
-pub struct Audit<'a>(&'a Client);
+pub struct AuditApi<'a>(&'a Client);
 
-impl Audit<'_> {
+impl AuditApi<'_> {
     /// Every change of what people set, the newest first.
     pub fn list(&self, query: &ListAudit) -> Pages<AuditEntry> {
         Pages::new(self.0, Request::new(Method::GET, "/api/v1/audit").query(query))
@@ -87,9 +87,9 @@ impl Audit<'_> {
 
 /// `deliveries` of the API.
 #[derive(Debug, Clone, Copy)]
-pub struct Deliveries<'a>(&'a Client);
+pub struct DeliveriesApi<'a>(&'a Client);
 
-impl Deliveries<'_> {
+impl DeliveriesApi<'_> {
     /// Deliveries, those of the newest events first.
     pub fn list(&self, query: &ListDeliveries) -> Pages<Delivery> {
         Pages::new(self.0, Request::new(Method::GET, "/api/v1/deliveries").query(query))
@@ -142,9 +142,9 @@ impl Deliveries<'_> {
 
 /// `endpoints` of the API.
 #[derive(Debug, Clone, Copy)]
-pub struct Endpoints<'a>(&'a Client);
+pub struct EndpointsApi<'a>(&'a Client);
 
-impl Endpoints<'_> {
+impl EndpointsApi<'_> {
     /// Endpoints, the oldest first.
     pub fn list(&self, query: &ListEndpoints) -> Pages<Endpoint> {
         Pages::new(self.0, Request::new(Method::GET, "/api/v1/endpoints").query(query))
@@ -289,9 +289,9 @@ impl Endpoints<'_> {
 
 /// `events` of the API.
 #[derive(Debug, Clone, Copy)]
-pub struct Events<'a>(&'a Client);
+pub struct EventsApi<'a>(&'a Client);
 
-impl Events<'_> {
+impl EventsApi<'_> {
     /// Events, the newest first.
     pub fn list(&self, query: &ListEvents) -> Pages<Event> {
         Pages::new(self.0, Request::new(Method::GET, "/api/v1/events").query(query))
@@ -366,9 +366,9 @@ impl Events<'_> {
 
 /// `jobs` of the API.
 #[derive(Debug, Clone, Copy)]
-pub struct Jobs<'a>(&'a Client);
+pub struct JobsApi<'a>(&'a Client);
 
-impl Jobs<'_> {
+impl JobsApi<'_> {
     /// Jobs, the newest first.
     pub fn list(&self, query: &ListJobs) -> Pages<Job> {
         Pages::new(self.0, Request::new(Method::GET, "/api/v1/jobs").query(query))

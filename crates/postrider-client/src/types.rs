@@ -770,7 +770,7 @@ pub struct Rotation {
     pub overlap: Option<Option<i64>>,
     /// `secret`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub secret: Option<NewSecret>,
+    pub secret: Option<Option<NewSecret>>,
 }
 
 /// What an attribute may be.

@@ -452,7 +452,7 @@ export type Retried = { changed: boolean; delivery_id: string; redelivered: bool
 export interface Rotation {
   /** How long those before it go on signing, in seconds; null: for ever; a day if nothing is said. */
   overlap?: number | null
-  secret?: NewSecret
+  secret?: NewSecret | null
 }
 
 /** What an attribute may be. */
@@ -499,7 +499,7 @@ export interface IfMatch {
   ifMatch?: string
 }
 
-export interface ApiKeys {
+export interface ApiKeysApi {
   /** Keys, never the keys themselves. */
   list(options?: { tenant_id?: string; limit?: number; cursor?: string }): AsyncIterable<ApiKey>
   /** Makes a key, which is shown this once. */
@@ -508,12 +508,12 @@ export interface ApiKeys {
   revoke(keyId: string): Promise<ApiKeyRevoked>
 }
 
-export interface Audit {
+export interface AuditApi {
   /** Every change of what people set, the newest first. */
   list(options?: { tenant_id?: string; subject?: string; action?: string; since?: string; limit?: number; cursor?: string }): AsyncIterable<AuditEntry>
 }
 
-export interface Deliveries {
+export interface DeliveriesApi {
   /** Deliveries, those of the newest events first. */
   list(options?: { tenant_id?: string; status?: 'pending' | 'delivered' | 'exhausted' | 'rejected' | 'skipped' | 'expired' | 'cancelled'; since?: string; limit?: number; cursor?: string }): AsyncIterable<Delivery>
   /** One delivery. */
@@ -526,7 +526,7 @@ export interface Deliveries {
   retry(deliveryId: string, options?: Once): Promise<Retried>
 }
 
-export interface Endpoints {
+export interface EndpointsApi {
   /** Endpoints, the oldest first. */
   list(options?: { tenant_id?: string; limit?: number; cursor?: string }): AsyncIterable<Endpoint>
   /** Adds an endpoint. */
@@ -551,7 +551,7 @@ export interface Endpoints {
   test(endpointId: string, options?: Once): Promise<EndpointTested>
 }
 
-export interface Events {
+export interface EventsApi {
   /** Events, the newest first. */
   list(options?: { tenant_id?: string; type?: string; since?: string; limit?: number; cursor?: string }): AsyncIterable<Event>
   /** Publishes an event. */
@@ -566,7 +566,7 @@ export interface Events {
   redeliver(eventId: string, body?: Redeliver, options?: { tenant_id?: string } & Once): Promise<Redeliveries>
 }
 
-export interface Jobs {
+export interface JobsApi {
   /** Jobs, the newest first. */
   list(options?: { tenant_id?: string; limit?: number; cursor?: string }): AsyncIterable<Job>
   /** One job. */
@@ -576,10 +576,10 @@ export interface Jobs {
 }
 
 export interface Resources {
-  readonly apiKeys: ApiKeys
-  readonly audit: Audit
-  readonly deliveries: Deliveries
-  readonly endpoints: Endpoints
-  readonly events: Events
-  readonly jobs: Jobs
+  readonly apiKeys: ApiKeysApi
+  readonly audit: AuditApi
+  readonly deliveries: DeliveriesApi
+  readonly endpoints: EndpointsApi
+  readonly events: EventsApi
+  readonly jobs: JobsApi
 }

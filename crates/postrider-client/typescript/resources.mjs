@@ -1,6 +1,6 @@
 // Written by crates/postrider-client/generate from the OpenAPI document: do not edit.
 
-class ApiKeys {
+class ApiKeysApi {
   #transport
 
   constructor(transport) {
@@ -20,7 +20,7 @@ class ApiKeys {
   }
 }
 
-class Audit {
+class AuditApi {
   #transport
 
   constructor(transport) {
@@ -32,7 +32,7 @@ class Audit {
   }
 }
 
-class Deliveries {
+class DeliveriesApi {
   #transport
 
   constructor(transport) {
@@ -60,7 +60,7 @@ class Deliveries {
   }
 }
 
-class Endpoints {
+class EndpointsApi {
   #transport
 
   constructor(transport) {
@@ -112,7 +112,7 @@ class Endpoints {
   }
 }
 
-class Events {
+class EventsApi {
   #transport
 
   constructor(transport) {
@@ -144,7 +144,7 @@ class Events {
   }
 }
 
-class Jobs {
+class JobsApi {
   #transport
 
   constructor(transport) {
@@ -166,11 +166,11 @@ class Jobs {
 
 export class Resources {
   constructor(transport) {
-    this.apiKeys = new ApiKeys(transport)
-    this.audit = new Audit(transport)
-    this.deliveries = new Deliveries(transport)
-    this.endpoints = new Endpoints(transport)
-    this.events = new Events(transport)
-    this.jobs = new Jobs(transport)
+    this.apiKeys = new ApiKeysApi(transport)
+    this.audit = new AuditApi(transport)
+    this.deliveries = new DeliveriesApi(transport)
+    this.endpoints = new EndpointsApi(transport)
+    this.events = new EventsApi(transport)
+    this.jobs = new JobsApi(transport)
   }
 }

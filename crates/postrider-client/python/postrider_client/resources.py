@@ -8,7 +8,7 @@ from . import types
 from .transport import Resource, Transport
 
 
-class ApiKeys(Resource):
+class ApiKeysApi(Resource):
     def list(
         self,
         *,
@@ -28,7 +28,7 @@ class ApiKeys(Resource):
         return self._call("DELETE", f"/api/v1/api-keys/{self._part(key_id)}")
 
 
-class Audit(Resource):
+class AuditApi(Resource):
     def list(
         self,
         *,
@@ -43,7 +43,7 @@ class Audit(Resource):
         return self._pages("GET", "/api/v1/audit", query={"tenant_id": tenant_id, "subject": subject, "action": action, "since": since, "limit": limit, "cursor": cursor})
 
 
-class Deliveries(Resource):
+class DeliveriesApi(Resource):
     def list(
         self,
         *,
@@ -73,7 +73,7 @@ class Deliveries(Resource):
         return self._call("POST", f"/api/v1/deliveries/{self._part(delivery_id)}/retry", idempotency_key=idempotency_key)
 
 
-class Endpoints(Resource):
+class EndpointsApi(Resource):
     def list(
         self,
         *,
@@ -151,7 +151,7 @@ class Endpoints(Resource):
         return self._call("POST", f"/api/v1/endpoints/{self._part(endpoint_id)}/test", idempotency_key=idempotency_key)
 
 
-class Events(Resource):
+class EventsApi(Resource):
     def list(
         self,
         *,
@@ -192,7 +192,7 @@ class Events(Resource):
         return self._call("POST", f"/api/v1/events/{self._part(event_id)}/redeliver", query={"tenant_id": tenant_id}, body=body, idempotency_key=idempotency_key)
 
 
-class Jobs(Resource):
+class JobsApi(Resource):
     def list(
         self,
         *,
@@ -214,9 +214,9 @@ class Jobs(Resource):
 
 class Resources:
     def __init__(self, transport: Transport) -> None:
-        self.api_keys = ApiKeys(transport)
-        self.audit = Audit(transport)
-        self.deliveries = Deliveries(transport)
-        self.endpoints = Endpoints(transport)
-        self.events = Events(transport)
-        self.jobs = Jobs(transport)
+        self.api_keys = ApiKeysApi(transport)
+        self.audit = AuditApi(transport)
+        self.deliveries = DeliveriesApi(transport)
+        self.endpoints = EndpointsApi(transport)
+        self.events = EventsApi(transport)
+        self.jobs = JobsApi(transport)

@@ -427,7 +427,7 @@ class Rotation(TypedDict, total=False):
     """What a new secret is to be, and how long those before it stay."""
 
     overlap: Optional[int]  # How long those before it go on signing, in seconds; null: for ever; a day if nothing is said.
-    secret: NewSecret
+    secret: Optional[NewSecret]
 
 
 Scalar = Union[str, float, bool]
