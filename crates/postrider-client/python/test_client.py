@@ -193,6 +193,9 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(len(keys), 2)
         self.assertEqual(keys[0], keys[1])
         self.assertEqual(len(list(client.events.list(tenant_id=TENANT, type="lost.once"))), 1)
+        event = {"type": "lost.twice", "tenant_id": TENANT, "data": 1}
+        twice = [client.events.publish(event, idempotency_key=f"{TENANT}-a-key-of-ours") for _ in range(2)]
+        self.assertEqual(twice[0], twice[1])
 
     def test_what_cannot_be_sent_twice_is_sent_once(self):
         with Faulty("lose", "lose") as way, self.assertRaises(Unreachable) as caught:

@@ -167,6 +167,8 @@ test('a POST whose answer is lost is sent again and carried out once', async con
   assert.equal(keys.length, 2)
   assert.equal(keys[0], keys[1])
   assert.equal((await all(client.events.list({ tenant_id, type: 'lost.once' }))).length, 1)
+  const twice = () => client.events.publish({ type: 'lost.twice', tenant_id, data: 1 }, { idempotencyKey: `${tenant_id}-a-key-of-ours` })
+  assert.deepEqual(await twice(), await twice())
 })
 
 test('what cannot be sent twice is sent once', async context => {

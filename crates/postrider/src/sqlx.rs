@@ -1,4 +1,4 @@
-//! Publishing in a transaction of [sqlx](::sqlx). Needs the feature `sqlx`.
+//! Publishing in a transaction of [sqlx]. Needs the feature `sqlx`.
 //!
 //! ```no_run
 //! # async fn example(pool: sqlx::PgPool, event: postrider::Event) -> Result<(), Box<dyn std::error::Error>> {

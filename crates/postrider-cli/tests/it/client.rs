@@ -264,6 +264,10 @@ async fn a_post_whose_answer_is_lost_is_sent_again_and_carried_out_once() {
     assert_eq!(key(&seen[0]), key(&seen[1]));
     let all = stage.client.events().list(&ListEvents::default()).all().await.unwrap();
     assert_eq!(all.len(), 1);
+    let named = stage.client.idempotency_key("a-key-of-ours").unwrap();
+    let first = named.events().publish(&event("lost.twice", 1)).await.unwrap();
+    let second = named.events().publish(&event("lost.twice", 1)).await.unwrap();
+    assert_eq!((first.id, &*second.outcome), (second.id, "inserted"), "the first answer again");
 
     let (lossy, mut way) = stage.through(&[Fault::Lose, Fault::Lose]).await;
     let nobody = format!("whk_{}", "0".repeat(32));
