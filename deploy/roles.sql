@@ -29,13 +29,16 @@ DECLARE
     v_name     text;
     v_readable text[] := ARRAY[
         'audit_log', 'installation', 'jobs', 'partitions', 'tenants', 'v_backlog', 'v_endpoint_health', 'v_events', 'v_stuck', 'webhook_attempts', 'webhook_deliveries', 'webhook_delivery_batches',
-        'webhook_egress_rules', 'webhook_endpoint_health', 'webhook_event_ids', 'webhook_events', 'webhook_events_failed',
+        'webhook_egress_rules', 'webhook_endpoint_health', 'webhook_event_ids', 'webhook_event_types', 'webhook_events', 'webhook_events_failed',
         'webhook_events_pending', 'webhook_publish_failures', 'webhook_routing_versions', 'webhook_switches',
         'webhook_workers'];
 BEGIN
     -- What the first migrations could not do where they may not make roles.
     IF to_regprocedure('postrider.wall_off_tenants()') IS NOT NULL THEN
         PERFORM postrider.wall_off_tenants();
+    END IF;
+    IF to_regclass('postrider.webhook_event_types') IS NOT NULL THEN
+        GRANT SELECT ON postrider.webhook_event_types TO postrider_api;
     END IF;
 
     -- Publishers: the doors, and no table behind them.
@@ -44,7 +47,7 @@ BEGIN
         SELECT p.oid::regprocedure FROM pg_proc p
         WHERE p.pronamespace = 'postrider'::regnamespace
           AND p.proname IN ('publish', 'publish_best_effort', 'publish_v1', 'record_publish_failure_v1', 'event_id_v1',
-                            'random_event_id_v1', 'event_problem_v1', 'data_problem_v1')
+                            'random_event_id_v1', 'event_problem_v1', 'data_problem_v1', 'event_schema_v1')
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO postrider_publisher', v_name);
     END LOOP;

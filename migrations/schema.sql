@@ -51,6 +51,7 @@ CREATE TABLE postrider.installation (
     switched_off boolean DEFAULT false NOT NULL,
     max_data_bytes integer DEFAULT 262144 NOT NULL,
     max_endpoints_per_tenant integer DEFAULT 50 NOT NULL,
+    catalog_strict boolean DEFAULT false NOT NULL,
     CONSTRAINT installation_max_data_bytes_check CHECK (((max_data_bytes >= 1024) AND (max_data_bytes <= 1048576))),
     CONSTRAINT installation_max_endpoints_per_tenant_check CHECK ((max_endpoints_per_tenant > 0)),
     CONSTRAINT installation_pkey PRIMARY KEY (singleton),
@@ -350,6 +351,25 @@ CREATE TABLE postrider.webhook_event_ids (
     tenant_id text COLLATE "C" NOT NULL,
     id text COLLATE "C" NOT NULL,
     CONSTRAINT webhook_event_ids_pkey PRIMARY KEY (tenant_id, id)
+);
+
+CREATE TABLE postrider.webhook_event_types (
+    name text COLLATE "C" NOT NULL,
+    description text,
+    example json,
+    schema json,
+    schema_check text DEFAULT 'off'::text NOT NULL,
+    declared boolean DEFAULT true NOT NULL,
+    version bigint DEFAULT nextval('postrider.webhook_event_type_versions'::regclass) NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT webhook_event_types_check_needs_a_schema CHECK (((schema_check = 'off'::text) OR (schema IS NOT NULL))),
+    CONSTRAINT webhook_event_types_description_check CHECK ((length(description) <= 2000)),
+    CONSTRAINT webhook_event_types_example_check CHECK ((octet_length((example)::text) <= 65536)),
+    CONSTRAINT webhook_event_types_name_check CHECK (((length(name) <= 128) AND (name ~ '^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$'::text))),
+    CONSTRAINT webhook_event_types_pkey PRIMARY KEY (name),
+    CONSTRAINT webhook_event_types_schema_check CHECK ((octet_length((schema)::text) <= 131072)),
+    CONSTRAINT webhook_event_types_schema_check_check CHECK ((schema_check = ANY (ARRAY['off'::text, 'report'::text, 'enforce'::text])))
 );
 
 CREATE TABLE postrider.webhook_events (
@@ -772,6 +792,19 @@ AS $function$
     END
 $function$;
 
+CREATE OR REPLACE FUNCTION postrider.event_schema_v1(type text, known_version bigint DEFAULT NULL::bigint, OUT version bigint, OUT schema_check text, OUT schema text)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN QUERY
+        SELECT t.version, t.schema_check, CASE WHEN t.version IS DISTINCT FROM known_version THEN t.schema::text END
+        FROM postrider.webhook_event_types t
+        WHERE t.name = $1 AND t.schema_check <> 'off';
+END $function$;
+
 CREATE OR REPLACE FUNCTION postrider.fill_partitions(p_parent text, p_lo timestamp with time zone, p_hi timestamp with time zone, p_now timestamp with time zone)
  RETURNS integer
  LANGUAGE plpgsql
@@ -813,6 +846,16 @@ BEGIN
                    WHERE (s.scope, s.name) IN (('installation', ''), ('tenant', p_tenant), ('type', p_type)));
 END $function$;
 
+CREATE OR REPLACE FUNCTION postrider.is_undeclared_v1(p_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN p_type <> 'postrider.test' AND NOT EXISTS (SELECT FROM postrider.webhook_event_types t WHERE t.name = p_type AND t.declared);
+END $function$;
+
 CREATE OR REPLACE FUNCTION postrider.limit_live_secrets()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -836,6 +879,17 @@ AS $function$
 BEGIN
     UPDATE postrider.installation SET switched_off = EXISTS (SELECT FROM postrider.webhook_switches);
     RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.number_event_type()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    NEW.version := nextval('postrider.webhook_event_type_versions');
+    RETURN NEW;
 END $function$;
 
 CREATE OR REPLACE FUNCTION postrider.partition_bound(p_parent text, p_at timestamp with time zone)
@@ -1058,6 +1112,7 @@ BEGIN
         SELECT v_digest, p_tenant, p_id FROM postrider.installation i
         WHERE octet_length(v_data) <= i.max_data_bytes
           AND NOT (i.switched_off AND postrider.is_switched_off_v1(p_tenant, p_type))
+          AND NOT (i.catalog_strict AND postrider.is_undeclared_v1(p_type)) -- since V16
         ON CONFLICT (tenant_id, id) DO NOTHING
         RETURNING l.seq, l.created_at
     ), body AS (
@@ -1078,6 +1133,7 @@ BEGIN
         IF postrider.is_switched_off_v1(p_tenant, p_type) THEN
             RETURN 'disabled';
         END IF;
+        PERFORM postrider.refuse_undeclared_v1(p_type); -- since V16
         -- A statement of its own: its snapshot sees the twin that the INSERT has just waited for.
         SELECT CASE WHEN l.digest = v_digest THEN 'duplicate' ELSE 'conflict' END INTO STRICT v_outcome
         FROM postrider.webhook_event_ids l WHERE l.tenant_id = p_tenant AND l.id = p_id;
@@ -1125,6 +1181,19 @@ BEGIN
     IF v_problem IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'postrider: ' || v_problem,
             HINT = 'nothing was published; the limits are in the reference of postrider.publish';
+    END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION postrider.refuse_undeclared_v1(p_type text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF (SELECT i.catalog_strict FROM postrider.installation i) AND postrider.is_undeclared_v1(p_type) THEN
+        RAISE EXCEPTION USING ERRCODE = '22023', MESSAGE = 'postrider: type: not declared in the catalog (event_type.undeclared)',
+            HINT = 'nothing was published; declare it with "postrider types set", or see "postrider types strict"';
     END IF;
 END $function$;
 
@@ -1232,6 +1301,8 @@ END $function$;
 
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.api_keys FOR EACH ROW EXECUTE FUNCTION postrider.audit('api_key', 'id', 'key_');
 
+CREATE TRIGGER audit AFTER UPDATE OF catalog_strict ON postrider.installation FOR EACH ROW WHEN ((old.catalog_strict <> new.catalog_strict)) EXECUTE FUNCTION postrider.audit('installation', 'id', '');
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OF stop ON postrider.jobs FOR EACH ROW EXECUTE FUNCTION postrider.audit('job', 'id', 'job_');
 
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.tenants FOR EACH ROW EXECUTE FUNCTION postrider.audit('tenant', 'tenant_id', '');
@@ -1251,6 +1322,12 @@ CREATE TRIGGER limit_live_secrets AFTER INSERT OR UPDATE ON postrider.webhook_en
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_endpoints FOR EACH ROW EXECUTE FUNCTION postrider.audit('endpoint', 'id', 'whk_');
 
 CREATE TRIGGER bump_routing_version AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_endpoints FOR EACH ROW EXECUTE FUNCTION postrider.bump_routing_version();
+
+CREATE TRIGGER audit AFTER INSERT ON postrider.webhook_event_types FOR EACH ROW WHEN (new.declared) EXECUTE FUNCTION postrider.audit('event_type', 'name', '');
+
+CREATE TRIGGER audit_changes AFTER DELETE OR UPDATE ON postrider.webhook_event_types FOR EACH ROW EXECUTE FUNCTION postrider.audit('event_type', 'name', '');
+
+CREATE TRIGGER number_event_type BEFORE UPDATE ON postrider.webhook_event_types FOR EACH ROW WHEN ((((old.schema)::text IS DISTINCT FROM (new.schema)::text) OR (old.schema_check <> new.schema_check))) EXECUTE FUNCTION postrider.number_event_type();
 
 CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE ON postrider.webhook_switches FOR EACH ROW EXECUTE FUNCTION postrider.audit('switch', 'name', '');
 

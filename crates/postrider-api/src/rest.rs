@@ -12,6 +12,7 @@ mod deliveries;
 mod endpoint_body;
 mod endpoint_changes;
 mod endpoints;
+mod event_types;
 mod events;
 mod explain;
 mod idempotency;
@@ -41,6 +42,7 @@ use http::header::ALLOW;
 use http::{HeaderValue, Method};
 use postrider_core::address::AddressPolicy;
 use postrider_core::seal::KeyRing;
+use postrider_event::schema::SchemaCache;
 use postrider_runtime::Stop;
 use postrider_store::Db;
 use tokio::net::TcpListener;
@@ -66,6 +68,8 @@ struct Inner {
     egress: Egress,
     open: bool,
     rate: Rate,
+    /// Of event types whose payloads are checked.
+    schemas: SchemaCache,
 }
 
 /// What URLs of endpoints are judged by.
@@ -78,22 +82,17 @@ pub struct Egress {
 
 impl Api {
     /// An API on this database, with the keys that seal secrets. `open`: who asks from this machine itself needs no API key, for trying
-    /// things out.
+    /// things out. Each caller may ask `per_second` times a second.
     #[must_use]
-    pub fn new(db: Db, keys: Arc<KeyRing>, egress: Egress, open: bool) -> Self {
-        Self::limited(db, keys, egress, open, rate::USUAL)
-    }
-
-    /// The same with so many requests a second for each caller.
-    #[must_use]
-    pub fn limited(
+    pub fn new(
         db: Db,
         keys: Arc<KeyRing>,
         egress: Egress,
         open: bool,
         per_second: NonZeroU32,
     ) -> Self {
-        Self(Arc::new(Inner { db, keys, egress, open, rate: Rate::new(per_second) }))
+        let (rate, schemas) = (Rate::new(per_second), SchemaCache::default());
+        Self(Arc::new(Inner { db, keys, egress, open, rate, schemas }))
     }
 
     fn keys(&self) -> &KeyRing {
@@ -110,6 +109,10 @@ impl Api {
 
     fn rate(&self) -> &Rate {
         &self.0.rate
+    }
+
+    fn schemas(&self) -> &SchemaCache {
+        &self.0.schemas
     }
 
     fn is_open(&self) -> bool {
@@ -147,6 +150,7 @@ fn operations() -> Vec<Operation> {
         endpoints::operations(),
         deliveries::operations(),
         jobs::operations(),
+        event_types::operations(),
         api_keys::operations(),
         audit::operations(),
         webhooks::operations(),

@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     api_keys, audit, completions, config, deliveries, demo, egress, endpoints, events, explain,
-    failed, jobs, keys, migrate, prune, recover, run, sign, sink, switch, tenants, verify,
+    failed, jobs, keys, migrate, prune, recover, run, sign, sink, switch, tenants, trigger, types,
+    verify,
 };
 use crate::config::Flags;
 use crate::exit;
@@ -94,6 +95,11 @@ pub(crate) enum Command {
     /// What single tenants may do at once
     #[command(subcommand)]
     Tenants(tenants::Command),
+    /// The catalog of event types: what they are, and what their payloads look like
+    #[command(subcommand)]
+    Types(types::Command),
+    /// Publish the example that the catalog has of an event type
+    Trigger(trigger::Args),
     /// The kill switch of publishing
     #[command(subcommand)]
     Switch(switch::Command),
@@ -217,6 +223,18 @@ mod tests {
             "tenants limits set acme --max-in-flight 20 --rate-limit none",
             "tenants limits clear acme",
             "tenants limits show",
+            "types list --undeclared --limit 10 --after a.b",
+            "types show user.signed_up",
+            "types set user.signed_up --description x --schema @s.json --example {} --check enforce",
+            "types set user.signed_up --no-schema --no-example",
+            "types delete user.signed_up --yes",
+            "types import catalog.json --dry-run",
+            "types export --out catalog.json",
+            "types gen --lang rust --out events.rs",
+            "types gen --lang typescript",
+            "types strict on",
+            "types strict",
+            "trigger user.signed_up --tenant acme --set user.id=7 --set tags.0=vip --count 10 --rate 5 --json",
             "switch off --tenant acme --reason x",
             "switch on",
             "switch list",

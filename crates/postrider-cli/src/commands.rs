@@ -15,6 +15,7 @@ pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod prune;
+mod publishing;
 pub(crate) mod recover;
 mod repair;
 pub(crate) mod run;
@@ -23,6 +24,8 @@ pub(crate) mod sink;
 pub(crate) mod status;
 pub(crate) mod switch;
 pub(crate) mod tenants;
+pub(crate) mod trigger;
+pub(crate) mod types;
 pub(crate) mod verify;
 mod version;
 
@@ -108,6 +111,8 @@ async fn at_database(context: &Context, database: &Database, command: Command) -
         Command::Explain(args) => explain::run(context, database, &args).await,
         Command::ApiKeys(command) => api_keys::run(context, database, command).await,
         Command::Audit(command) => audit::run(context, database, command).await,
+        Command::Types(command) => types::run(context, database, command).await,
+        Command::Trigger(args) => trigger::run(context, database, &args).await,
         Command::Status => status::run(context, database).await,
         _ => unreachable!("commands without a database were dispatched before"),
     }

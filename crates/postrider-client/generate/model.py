@@ -111,7 +111,7 @@ def names(path, verb, operation_id):
         clash = {"get": name, "post": name, "put": f"put_{name}", "patch": f"update_{name}", "delete": f"delete_{name}"}
         return words[0], clash[verb]
     one = {"get": "get", "patch": "update", "put": "put", "post": verb_of_id, "delete": verb_of_id}
-    many = {"get": "list", "post": verb_of_id, "put": "put", "patch": "update", "delete": "clear"}
+    many = {"get": "list", "post": verb_of_id, "put": verb_of_id, "patch": "update", "delete": "clear"}
     return words[0], (one if at_one else many)[verb]
 
 

@@ -84,6 +84,8 @@ def resources(model):
 
 
 def method(operation):
+    # As Python's own libraries do with a name that is a keyword.
+    own = f"{operation.name}_" if keyword.iskeyword(operation.name) else operation.name
     arguments = [f"{name}: str" for name in operation.path_parameters]
     if operation.body:
         body = typed(operation.body, "types.")
@@ -113,8 +115,8 @@ def method(operation):
     elif operation.verb == "PATCH":
         call.append("if_match=if_match")
     does = "_pages" if operation.item else "_call"
-    line = f"    def {operation.name}(self{''.join(', ' + argument for argument in arguments)}) -> {given}:"
+    line = f"    def {own}(self{''.join(', ' + argument for argument in arguments)}) -> {given}:"
     if len(line) > 120:
         separator = ",\n        "
-        line = f"    def {operation.name}(\n        self,\n        {separator.join(arguments)},\n    ) -> {given}:"
+        line = f"    def {own}(\n        self,\n        {separator.join(arguments)},\n    ) -> {given}:"
     return f'\n{line}\n        """{operation.summary or operation.id}"""\n        return self.{does}({", ".join(call)})\n'

@@ -174,8 +174,8 @@ def method(operation):
         request += ".body(body)" if operation.body_required else ".body_if(body)"
     text = f"    /// {operation.summary or operation.id}\n"
     if operation.item:
-        return text + f"    pub fn {operation.name}({', '.join(arguments)}) -> Pages<{typed(operation.item)}> {{\n        Pages::new(self.0, {request})\n    }}\n"
+        return text + f"    pub fn {raw(operation.name)}({', '.join(arguments)}) -> Pages<{typed(operation.item)}> {{\n        Pages::new(self.0, {request})\n    }}\n"
     parts, _ = choices(operation.answer)
     given = camel(operation.id, True) + "Answer" if len(parts) > 1 else typed(operation.answer)
     text += "    ///\n    /// # Errors\n    /// [`Error::Problem`] with what the API answered, or [`Error::Unreachable`].\n"
-    return text + f"    pub async fn {operation.name}({', '.join(arguments)}) -> Result<{given}, Error> {{\n        self.0.call({request}).await\n    }}\n"
+    return text + f"    pub async fn {raw(operation.name)}({', '.join(arguments)}) -> Result<{given}, Error> {{\n        self.0.call({request}).await\n    }}\n"

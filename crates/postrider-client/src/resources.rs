@@ -32,6 +32,12 @@ impl Client {
         EndpointsApi(self)
     }
 
+    /// `event_types` of the API.
+    #[must_use]
+    pub fn event_types(&self) -> EventTypesApi<'_> {
+        EventTypesApi(self)
+    }
+
     /// `events` of the API.
     #[must_use]
     pub fn events(&self) -> EventsApi<'_> {
@@ -283,6 +289,62 @@ impl EndpointsApi<'_> {
                 Method::POST,
                 format!("/api/v1/endpoints/{}/test", part(endpoint_id)),
             ))
+            .await
+    }
+}
+
+/// `event_types` of the API.
+#[derive(Debug, Clone, Copy)]
+pub struct EventTypesApi<'a>(&'a Client);
+
+impl EventTypesApi<'_> {
+    /// Event types by name, without their schemas and examples.
+    pub fn list(&self, query: &ListEventTypes) -> Pages<EventTypeSummary> {
+        Pages::new(self.0, Request::new(Method::GET, "/api/v1/event-types").query(query))
+    }
+
+    /// Declares many types, all or none; what is not named stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Problem`] with what the API answered, or [`Error::Unreachable`].
+    pub async fn import(
+        &self,
+        body: &EventTypeImport,
+        query: &ImportEventTypes,
+    ) -> Result<EventTypesImported, Error> {
+        self.0.call(Request::new(Method::PUT, "/api/v1/event-types").query(query).body(body)).await
+    }
+
+    /// Removes a type from the catalog.
+    ///
+    /// # Errors
+    /// [`Error::Problem`] with what the API answered, or [`Error::Unreachable`].
+    pub async fn delete(&self, event_type: &str) -> Result<EventTypeDeleted, Error> {
+        self.0
+            .call(Request::new(Method::DELETE, format!("/api/v1/event-types/{}", part(event_type))))
+            .await
+    }
+
+    /// An event type with its schema and example.
+    ///
+    /// # Errors
+    /// [`Error::Problem`] with what the API answered, or [`Error::Unreachable`].
+    pub async fn get(&self, event_type: &str) -> Result<EventType, Error> {
+        self.0
+            .call(Request::new(Method::GET, format!("/api/v1/event-types/{}", part(event_type))))
+            .await
+    }
+
+    /// Declares a type, or says something else of it.
+    ///
+    /// # Errors
+    /// [`Error::Problem`] with what the API answered, or [`Error::Unreachable`].
+    pub async fn put(&self, event_type: &str, body: &NewEventType) -> Result<EventType, Error> {
+        self.0
+            .call(
+                Request::new(Method::PUT, format!("/api/v1/event-types/{}", part(event_type)))
+                    .body(body),
+            )
             .await
     }
 }

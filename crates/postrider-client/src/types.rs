@@ -431,6 +431,120 @@ pub struct EventDetail {
     pub r#type: String,
 }
 
+/// A type.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct EventType {
+    /// `created_at`.
+    pub created_at: String,
+    /// False: nobody declared it, but an event of it was published.
+    pub declared: bool,
+    /// `description`.
+    pub description: Option<String>,
+    /// As it was given, or null.
+    pub example: Value,
+    /// `has_example`.
+    pub has_example: bool,
+    /// `has_schema`.
+    pub has_schema: bool,
+    /// `name`.
+    pub name: String,
+    /// As it was given, or null.
+    pub schema: Value,
+    /// One of off, report, enforce.
+    pub schema_check: String,
+    /// `updated_at`.
+    pub updated_at: String,
+    /// Another with every change of the schema or of its check.
+    pub version: i64,
+}
+
+/// A type that was removed.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct EventTypeDeleted {
+    /// `deleted`.
+    pub deleted: bool,
+    /// `name`.
+    pub name: String,
+}
+
+/// Many types.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct EventTypeImport {
+    /// `event_types`.
+    pub event_types: Vec<EventTypeImportItem>,
+}
+
+/// One of many types.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct EventTypeImportItem {
+    /// `description`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `example`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub example: Option<Value>,
+    /// `name`.
+    pub name: String,
+    /// `schema`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Value>,
+    /// One of off, report, enforce.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema_check: Option<String>,
+}
+
+/// What an import does about one type.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct EventTypePlanned {
+    /// One of added, changed, unchanged.
+    pub change: String,
+    /// `name`.
+    pub name: String,
+}
+
+/// A type in a list.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct EventTypeSummary {
+    /// `created_at`.
+    pub created_at: String,
+    /// False: nobody declared it, but an event of it was published.
+    pub declared: bool,
+    /// `description`.
+    pub description: Option<String>,
+    /// `has_example`.
+    pub has_example: bool,
+    /// `has_schema`.
+    pub has_schema: bool,
+    /// `name`.
+    pub name: String,
+    /// One of off, report, enforce.
+    pub schema_check: String,
+    /// `updated_at`.
+    pub updated_at: String,
+    /// Another with every change of the schema or of its check.
+    pub version: i64,
+}
+
+/// What an import changed, or would.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct EventTypesImported {
+    /// `added`.
+    pub added: i64,
+    /// `changed`.
+    pub changed: i64,
+    /// `data`.
+    pub data: Vec<EventTypePlanned>,
+    /// `dry_run`.
+    pub dry_run: bool,
+    /// `unchanged`.
+    pub unchanged: i64,
+}
+
 /// What an event is to each endpoint of its tenant.
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
@@ -625,6 +739,23 @@ pub struct NewEvent {
     pub traceparent: Option<String>,
     /// `type`.
     pub r#type: String,
+}
+
+/// What is to be said of a type.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct NewEventType {
+    /// `description`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// A payload, kept as it is given; it must fit the schema.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub example: Option<Value>,
+    /// A JSON Schema of the payload that stands alone: it refers to no other document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Value>,
+    /// What becomes of payloads that do not fit; off if nothing is said. One of off, report, enforce.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema_check: Option<String>,
 }
 
 /// A signing secret: one of the caller's, or a new one of a kind.
@@ -912,6 +1043,25 @@ pub struct ListEndpointDeliveries {
     /// How many at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<i64>,
+}
+
+/// What may be said of `event_types().list`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ListEventTypes {
+    /// Those that somebody declared, or those that were only met.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared: Option<bool>,
+    /// How many at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+}
+
+/// What may be said of `event_types().import`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ImportEventTypes {
+    /// Only say what would change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
 }
 
 /// What may be said of `events().list`.

@@ -257,6 +257,75 @@ export interface EventDetail {
   type: string
 }
 
+/** A type. */
+export interface EventType {
+  created_at: string
+  /** False: nobody declared it, but an event of it was published. */
+  declared: boolean
+  description: string | null
+  /** As it was given, or null. */
+  example: Json
+  has_example: boolean
+  has_schema: boolean
+  name: string
+  /** As it was given, or null. */
+  schema: Json
+  schema_check: 'off' | 'report' | 'enforce'
+  updated_at: string
+  /** Another with every change of the schema or of its check. */
+  version: number
+}
+
+/** A type that was removed. */
+export interface EventTypeDeleted {
+  deleted: boolean
+  name: string
+}
+
+/** Many types. */
+export interface EventTypeImport {
+  event_types: EventTypeImportItem[]
+}
+
+/** One of many types. */
+export interface EventTypeImportItem {
+  description?: string | null
+  example?: Json
+  name: string
+  schema?: Json
+  schema_check?: 'off' | 'report' | 'enforce' | null
+}
+
+/** What an import does about one type. */
+export interface EventTypePlanned {
+  change: 'added' | 'changed' | 'unchanged'
+  name: string
+}
+
+/** A type in a list. */
+export interface EventTypeSummary {
+  created_at: string
+  /** False: nobody declared it, but an event of it was published. */
+  declared: boolean
+  description: string | null
+  has_example: boolean
+  has_schema: boolean
+  name: string
+  schema_check: 'off' | 'report' | 'enforce'
+  updated_at: string
+  /** Another with every change of the schema or of its check. */
+  version: number
+}
+
+/** What an import changed, or would. */
+export interface EventTypesImported {
+  added: number
+  changed: number
+  data: EventTypePlanned[]
+  dry_run: boolean
+  unchanged: number
+}
+
 /** What an event is to each endpoint of its tenant. */
 export interface Explanation {
   data: Verdict[]
@@ -369,6 +438,17 @@ export interface NewEvent {
   /** As W3C Trace Context has it; another is dropped. */
   traceparent?: string | null
   type: string
+}
+
+/** What is to be said of a type. */
+export interface NewEventType {
+  description?: string | null
+  /** A payload, kept as it is given; it must fit the schema. */
+  example?: Json
+  /** A JSON Schema of the payload that stands alone: it refers to no other document. */
+  schema?: Json
+  /** What becomes of payloads that do not fit; off if nothing is said. */
+  schema_check?: 'off' | 'report' | 'enforce' | null
 }
 
 /** A signing secret: one of the caller's, or a new one of a kind. */
@@ -551,6 +631,19 @@ export interface EndpointsApi {
   test(endpointId: string, options?: Once): Promise<EndpointTested>
 }
 
+export interface EventTypesApi {
+  /** Event types by name, without their schemas and examples. */
+  list(options?: { declared?: boolean; limit?: number; cursor?: string }): AsyncIterable<EventTypeSummary>
+  /** Declares many types, all or none; what is not named stays as it is. */
+  import(body: EventTypeImport, options?: { dry_run?: boolean }): Promise<EventTypesImported>
+  /** Removes a type from the catalog. */
+  delete(eventType: string): Promise<EventTypeDeleted>
+  /** An event type with its schema and example. */
+  get(eventType: string): Promise<EventType>
+  /** Declares a type, or says something else of it. */
+  put(eventType: string, body: NewEventType): Promise<EventType>
+}
+
 export interface EventsApi {
   /** Events, the newest first. */
   list(options?: { tenant_id?: string; type?: string; since?: string; limit?: number; cursor?: string }): AsyncIterable<Event>
@@ -580,6 +673,7 @@ export interface Resources {
   readonly audit: AuditApi
   readonly deliveries: DeliveriesApi
   readonly endpoints: EndpointsApi
+  readonly eventTypes: EventTypesApi
   readonly events: EventsApi
   readonly jobs: JobsApi
 }

@@ -112,6 +112,34 @@ class EndpointsApi {
   }
 }
 
+class EventTypesApi {
+  #transport
+
+  constructor(transport) {
+    this.#transport = transport
+  }
+
+  list({ declared, limit, cursor } = {}) {
+    return this.#transport.pages('GET', '/api/v1/event-types', { query: { declared, limit, cursor } })
+  }
+
+  import(body, { dry_run } = {}) {
+    return this.#transport.call('PUT', '/api/v1/event-types', { body, query: { dry_run } })
+  }
+
+  delete(eventType) {
+    return this.#transport.call('DELETE', `/api/v1/event-types/${encodeURIComponent(eventType)}`)
+  }
+
+  get(eventType) {
+    return this.#transport.call('GET', `/api/v1/event-types/${encodeURIComponent(eventType)}`)
+  }
+
+  put(eventType, body) {
+    return this.#transport.call('PUT', `/api/v1/event-types/${encodeURIComponent(eventType)}`, { body })
+  }
+}
+
 class EventsApi {
   #transport
 
@@ -170,6 +198,7 @@ export class Resources {
     this.audit = new AuditApi(transport)
     this.deliveries = new DeliveriesApi(transport)
     this.endpoints = new EndpointsApi(transport)
+    this.eventTypes = new EventTypesApi(transport)
     this.events = new EventsApi(transport)
     this.jobs = new JobsApi(transport)
   }

@@ -29,6 +29,8 @@ mod event;
 mod event_type;
 mod id;
 mod invalid;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod validate;
 
 pub use attribute::AttributeValue;

@@ -6,6 +6,7 @@
 mod caution;
 mod full;
 mod hand_off;
+mod known_types;
 mod mark;
 mod matching;
 mod pass;

@@ -11,6 +11,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::HandOff;
 use crate::caution::{Caution, MAX_TRIES, Step};
+use crate::known_types::KnownTypes;
 use crate::mark::{Found, Mark};
 use crate::pass::{self, Failed, Lease, Limits, Pass, Trouble};
 use crate::routes::RouteCache;
@@ -40,6 +41,7 @@ pub struct FanOut<H> {
     routes: RouteCache,
     caution: Caution,
     mark: Mark,
+    types: KnownTypes,
     /// When the last claimed event was published: the next are of that time, mostly.
     days: Days,
     /// Deliveries of a commit whose answer was lost.
@@ -58,6 +60,7 @@ impl<H: HandOff> FanOut<H> {
             routes: RouteCache::default(),
             caution,
             mark: Mark::default(),
+            types: KnownTypes::default(),
             days: Days::default(),
             doubtful: Vec::new(),
         }
@@ -130,6 +133,7 @@ impl<H: HandOff> FanOut<H> {
                     self.blame(trouble, step).await?;
                 }
                 self.report(&pass);
+                self.list_types(&events).await;
                 Ok(pass)
             }
             Err(Failed { error, .. }) if error.kind() == ErrorKind::Content => {
@@ -139,6 +143,14 @@ impl<H: HandOff> FanOut<H> {
                 self.doubtful = doubtful;
                 Err(error)
             }
+        }
+    }
+
+    /// Lists event types that nobody met before. Almost always there are none.
+    async fn list_types(&mut self, events: &[ClaimedEvent]) {
+        let new = self.types.new_among(events, Instant::now());
+        if !new.is_empty() {
+            self.types.list(&self.db, &new).await;
         }
     }
 

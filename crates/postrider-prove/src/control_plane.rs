@@ -3,6 +3,7 @@
 mod bad_inputs;
 mod idempotency;
 mod isolation;
+mod schema;
 mod schemathesis;
 mod stage;
 
@@ -22,7 +23,7 @@ pub(crate) const LINES: &[Proof] = &[
         name: "bad-inputs",
         prove: Some(|ground, lines| Box::pin(bad_inputs::prove(ground, lines))),
     },
-    Proof { name: "schema", prove: None },
+    Proof { name: "schema", prove: Some(|ground, lines| Box::pin(schema::prove(ground, lines))) },
     Proof { name: "listen", prove: None },
     Proof { name: "event-queries", prove: None },
     Proof { name: "backfill", prove: None },

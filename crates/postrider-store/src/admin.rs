@@ -8,6 +8,7 @@ pub mod audit;
 pub mod deliveries;
 pub mod egress;
 pub mod endpoints;
+pub mod event_types;
 pub mod events;
 pub mod explain;
 pub mod failures;

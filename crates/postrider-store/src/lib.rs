@@ -14,6 +14,7 @@ pub mod deliveries;
 pub mod endpoint_health;
 pub mod endpoints;
 mod error;
+pub mod event_types;
 pub mod events;
 pub mod gauges;
 pub mod health;

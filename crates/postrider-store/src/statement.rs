@@ -61,6 +61,12 @@ statements! {
     ADMIN_ENDPOINTS_SET_RATE_LIMIT = "admin_endpoints/set_rate_limit" (UUID, INT4);
     ADMIN_ENDPOINTS_TWINS = "admin_endpoints/twins" (TEXT, TEXT, UUID);
     ADMIN_ENDPOINTS_UPDATE = "admin_endpoints/update" (UUID, TEXT, TEXT, TEXT_ARRAY, BOOL, JSONB, BOOL, BYTEA, BOOL, INT4_ARRAY, BOOL, INT4, BOOL, INT4, BOOL, JSONB, TIMESTAMPTZ);
+    ADMIN_EVENT_TYPES_DELETE = "admin_event_types/delete" (TEXT);
+    ADMIN_EVENT_TYPES_FIND = "admin_event_types/find" (TEXT_ARRAY);
+    ADMIN_EVENT_TYPES_LIST = "admin_event_types/list" (TEXT, BOOL, INT8);
+    ADMIN_EVENT_TYPES_PUT = "admin_event_types/put" (TEXT, TEXT, TEXT, TEXT, TEXT);
+    ADMIN_EVENT_TYPES_SET_STRICT = "admin_event_types/set_strict" (BOOL);
+    ADMIN_EVENT_TYPES_STRICT = "admin_event_types/strict" ();
     ADMIN_EVENTS_CUT = "admin_events/cut" (TIMESTAMPTZ, INT8, INT8);
     ADMIN_EVENTS_FIND = "admin_events/find" (TEXT, TEXT);
     ADMIN_EVENTS_LIST = "admin_events/list" (TEXT, TEXT, TIMESTAMPTZ, INT8, INT8, TEXT, INT8);
@@ -125,6 +131,8 @@ statements! {
     ENDPOINTS_BY_ID = "endpoints/by_id" (UUID);
     ENDPOINTS_ROUTES = "endpoints/routes" (TEXT);
     ENDPOINTS_VERSIONS = "endpoints/versions" (TEXT_ARRAY);
+    EVENT_TYPES_SCHEMA = "event_types/schema" (TEXT, INT8);
+    EVENT_TYPES_SEEN = "event_types/seen" (TEXT_ARRAY, INT8);
     EVENTS_ANY_DUE = "events/any_due" ();
     EVENTS_BODIES = "events/bodies" (INT8_ARRAY, TIMESTAMPTZ, TIMESTAMPTZ);
     EVENTS_CLAIM = "events/claim" (INT8, INT8, TIMESTAMPTZ, TIMESTAMPTZ);

@@ -35,7 +35,7 @@ use crate::best_effort::failed;
 use crate::driver_error::DriverError;
 use crate::text::{TextConnection, one_in_savepoint};
 use crate::transaction::Statements;
-use crate::{PublishError, Published};
+use crate::{Outbox, PublishError, Published};
 
 crate::text::doors!(diesel_async, &mut AsyncPgConnection, best_effort);
 
@@ -76,13 +76,13 @@ impl TextConnection for &mut AsyncPgConnection {
 async fn best_effort(
     mut tx: &mut AsyncPgConnection,
     event: &Event,
-    statements: Statements,
+    outbox: &Outbox,
 ) -> Result<Published, PublishError> {
     if !tx.is_in_transaction() {
         return Err(PublishError::NoTransaction { what: crate::publish::name(event) });
     }
     Manager::begin_transaction(tx).await.map_err(|source| failed(event, source))?;
-    match one_in_savepoint(&mut tx, event, statements).await {
+    match one_in_savepoint(&mut tx, event, outbox).await {
         Ok(published) => {
             Manager::commit_transaction(tx).await.map_err(|source| failed(event, source))?;
             Ok(published)

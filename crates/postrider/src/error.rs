@@ -8,7 +8,7 @@ use crate::driver_error::DriverError;
 /// Why a publish failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// The event breaks a rule. No SQL was run: the caller's transaction is as it was.
+    /// The event breaks a rule. Nothing was written: the caller's transaction is as it was.
     #[error("the event is not valid")]
     Invalid(#[from] InvalidEvent),
     /// In strict mode: an event of this id exists with other content. Nothing was written for it.

@@ -69,10 +69,12 @@
 //! # Settings
 //!
 //! The functions use the defaults. An [`Outbox`] publishes with larger payloads, strict conflicts, a pool for the record
-//! of failures, or without prepared statements.
+//! of failures, or without prepared statements; and, with the feature `schema`, holds payloads to the JSON Schemas of the
+//! installation's catalog (`Outbox::check_schemas`).
 
 mod batch;
 mod best_effort;
+mod checks;
 mod commit;
 #[cfg(feature = "diesel-async")]
 pub mod diesel_async;
@@ -84,6 +86,8 @@ mod outbox;
 mod outcome;
 mod params;
 mod publish;
+#[cfg(feature = "schema")]
+mod schemas;
 #[cfg(feature = "sea-orm")]
 pub mod sea_orm;
 #[cfg(feature = "sqlx")]

@@ -8,6 +8,7 @@ use deadpool_postgres::Pool;
 use postrider_event::{Event, Limits};
 
 use crate::batch::Sender;
+use crate::checks::{Catalog, Checks};
 use crate::failures::Failures;
 use crate::publish::{self, Through, WakeUp};
 use crate::transaction::{PgTransaction, Statements};
@@ -37,6 +38,7 @@ pub struct Outbox {
     pub(crate) statements: Statements,
     switch: Switch,
     failures: Failures,
+    pub(crate) checks: Checks,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +73,7 @@ impl Outbox {
             statements: Statements::Cached,
             switch: Switch::from_env(env::var(PUBLISH_SWITCH).ok().as_deref()),
             failures: Failures::default(),
+            checks: Checks::default(),
         }
     }
 
@@ -113,6 +116,20 @@ impl Outbox {
         self
     }
 
+    /// Checks every payload against the JSON Schema that the installation's catalog has for its type.
+    ///
+    /// Each publish asks for the schema in the caller's transaction, which costs a round trip; what was compiled is kept, by
+    /// this value and its clones, until the schema changes. Where the catalog says `enforce`, an event that does not fit is
+    /// [`PublishError::Invalid`]: its field names the place as a JSON pointer, such as `data/user/id`, its code is
+    /// `payload.schema`, nothing is published, and the transaction can go on. Where it says `report`, the event is published
+    /// and a warning logged, with type, id and pointer and never the value.
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn check_schemas(mut self) -> Self {
+        self.checks = Checks::on();
+        self
+    }
+
     /// Turns publishing through this value off: each call answers `Disabled` without any SQL.
     #[must_use]
     pub fn switched_off(mut self) -> Self {
@@ -135,7 +152,11 @@ impl Outbox {
         tx: &T,
         event: &Event,
     ) -> Result<Published, PublishError> {
-        self.strictly(event, publish::one(tx, event, WakeUp::Notify, self.statements)).await
+        let publishing = async {
+            self.checks.one(&mut Through { tx, statements: self.statements }, event).await?;
+            publish::one(tx, event, WakeUp::Notify, self.statements).await
+        };
+        self.strictly(event, publishing).await
     }
 
     /// Publishes many events with one call, see [`publish_many_tx`](crate::publish_many_tx).
@@ -157,7 +178,7 @@ impl Outbox {
         tx: &mut T,
         event: &Event,
     ) -> BestEffort {
-        self.by_best_effort(event, best_effort::publish(tx, event)).await
+        self.by_best_effort(event, best_effort::publish(tx, event, &self.checks)).await
     }
 
     /// Publishes one event by `publishing`, which is not begun unless the event may be published.
@@ -174,10 +195,10 @@ impl Outbox {
     }
 
     /// Publishes many events by `sender`, once all of them may be published.
-    pub(crate) async fn all<S: Sender>(
+    pub(crate) async fn all<S: Sender + Catalog>(
         &self,
         events: &[Event],
-        sender: S,
+        mut sender: S,
     ) -> Result<Vec<Published>, PublishError> {
         if self.switch == Switch::Off {
             return Ok(vec![Published::Disabled; events.len()]);
@@ -185,6 +206,7 @@ impl Outbox {
         for (index, event) in events.iter().enumerate() {
             event.validate(&self.limits).map_err(|fault| fault.in_batch(index))?;
         }
+        self.checks.many(&mut sender, events).await?;
         let published = batch::publish_all(sender, events).await?;
         for (event, answer) in events.iter().zip(&published) {
             let _ = self.judge(event, *answer)?;

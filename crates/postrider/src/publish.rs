@@ -6,6 +6,9 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use crate::batch::Sender;
+use crate::checks::Catalog;
+#[cfg(feature = "schema")]
+use crate::checks::{Declared, LOOKING};
 use crate::params::{Interval, JsonText, array_literal};
 use crate::transaction::{Param, PgTransaction, Statements};
 use crate::{PublishError, Published};
@@ -13,7 +16,10 @@ use crate::{PublishError, Published};
 const PUBLISH: &str = include_str!("../sql/event/publish.sql");
 const PUBLISH_MANY: &str = include_str!("../sql/event/publish_many.sql");
 
-/// Sends the events of a batch.
+#[cfg(feature = "schema")]
+const SCHEMA: &str = include_str!("../sql/event_type/schema.sql");
+
+/// Sends the events of a batch, and asks the catalog.
 pub(crate) struct Through<'a, T> {
     pub(crate) tx: &'a T,
     pub(crate) statements: Statements,
@@ -22,6 +28,28 @@ pub(crate) struct Through<'a, T> {
 impl<T: PgTransaction> Sender for Through<'_, T> {
     async fn send(&mut self, events: &[&Event]) -> Result<Vec<Published>, PublishError> {
         many(self.tx, events, self.statements).await
+    }
+}
+
+impl<T: PgTransaction> Catalog for Through<'_, T> {
+    #[cfg(feature = "schema")]
+    async fn declared(
+        &mut self,
+        types: &[&str],
+        known: &[Option<i64>],
+    ) -> Result<Vec<Declared>, PublishError> {
+        let params: [Param<'_>; 2] = [(&types, Type::TEXT_ARRAY), (&known, Type::INT8_ARRAY)];
+        let failed = |source| PublishError::database(LOOKING.to_owned(), source);
+        let rows = self.tx.run(SCHEMA, &params, self.statements).await.map_err(failed)?;
+        let declared = |row: &Row| {
+            Ok(Declared {
+                event_type: row.try_get(0)?,
+                version: row.try_get(1)?,
+                check: row.try_get(2)?,
+                schema: row.try_get(3)?,
+            })
+        };
+        rows.iter().map(|row| declared(row).map_err(failed)).collect()
     }
 }
 

@@ -26,7 +26,7 @@ use crate::best_effort::failed;
 use crate::driver_error::DriverError;
 use crate::text::{TextConnection, one_in_savepoint};
 use crate::transaction::Statements;
-use crate::{PublishError, Published};
+use crate::{Outbox, PublishError, Published};
 
 crate::text::doors!(sea_orm, &DatabaseTransaction, best_effort);
 
@@ -58,10 +58,10 @@ impl TextConnection for &DatabaseTransaction {
 async fn best_effort(
     tx: &DatabaseTransaction,
     event: &Event,
-    statements: Statements,
+    outbox: &Outbox,
 ) -> Result<Published, PublishError> {
     let savepoint = tx.begin().await.map_err(|source| failed(event, source))?;
-    match one_in_savepoint(&mut &savepoint, event, statements).await {
+    match one_in_savepoint(&mut &savepoint, event, outbox).await {
         Ok(published) => {
             savepoint.commit().await.map_err(|source| failed(event, source))?;
             Ok(published)

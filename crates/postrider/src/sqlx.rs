@@ -22,7 +22,7 @@ use crate::best_effort::failed;
 use crate::driver_error::DriverError;
 use crate::text::{TextConnection, one_in_savepoint};
 use crate::transaction::Statements;
-use crate::{PublishError, Published};
+use crate::{Outbox, PublishError, Published};
 
 crate::text::doors!(sqlx, &mut PgConnection, best_effort);
 
@@ -54,13 +54,13 @@ impl TextConnection for &mut PgConnection {
 async fn best_effort(
     tx: &mut PgConnection,
     event: &Event,
-    statements: Statements,
+    outbox: &Outbox,
 ) -> Result<Published, PublishError> {
     if !Connection::is_in_transaction(tx) {
         return Err(PublishError::NoTransaction { what: crate::publish::name(event) });
     }
     let mut savepoint = tx.begin().await.map_err(|source| failed(event, source))?;
-    match one_in_savepoint(&mut &mut *savepoint, event, statements).await {
+    match one_in_savepoint(&mut &mut *savepoint, event, outbox).await {
         Ok(published) => {
             savepoint.commit().await.map_err(|source| failed(event, source))?;
             Ok(published)

@@ -6,11 +6,14 @@ use postrider_event::Event;
 
 use crate::batch::Sender;
 use crate::best_effort::{CALLERS_LOCK_TIMEOUT, SHORT_LOCK_TIMEOUT, failed};
+use crate::checks::Catalog;
+#[cfg(feature = "schema")]
+use crate::checks::{Declared, LOOKING};
 use crate::driver_error::DriverError;
 use crate::params::array_literal;
 use crate::publish::{WakeUp, name, read};
 use crate::transaction::Statements;
-use crate::{PublishError, Published};
+use crate::{Outbox, PublishError, Published};
 
 const PUBLISH: &str = include_str!("../sql/event/publish_text.sql");
 const PUBLISH_MANY: &str = include_str!("../sql/event/publish_many_text.sql");
@@ -40,12 +43,13 @@ pub(crate) async fn one<C: TextConnection>(
     connection: &mut C,
     event: &Event,
     wake_up: WakeUp,
-    statements: Statements,
+    outbox: &Outbox,
 ) -> Result<Published, PublishError> {
-    let what = || name(event);
+    let (what, statements) = (|| name(event), outbox.statements);
     if !connection.is_in_transaction() {
         return Err(PublishError::NoTransaction { what: what() });
     }
+    outbox.checks.one(&mut ThroughText { connection, statements }, event).await?;
     let text = |text: &str| Some(text.to_owned());
     let values = vec![
         text(event.tenant()),
@@ -74,16 +78,19 @@ pub(crate) async fn one<C: TextConnection>(
 pub(crate) async fn one_in_savepoint<C: TextConnection>(
     connection: &mut C,
     event: &Event,
-    statements: Statements,
+    outbox: &Outbox,
 ) -> Result<Published, PublishError> {
     let failed = |source| failed(event, source);
     connection.execute(SHORT_LOCK_TIMEOUT).await.map_err(failed)?;
-    let published = one(connection, event, WakeUp::Never, statements).await?;
+    let published = one(connection, event, WakeUp::Never, outbox).await?;
     connection.execute(CALLERS_LOCK_TIMEOUT).await.map_err(failed)?;
     Ok(published)
 }
 
-/// Sends the events of a batch.
+#[cfg(feature = "schema")]
+const SCHEMA: &str = include_str!("../sql/event_type/schema_text.sql");
+
+/// Sends the events of a batch, and asks the catalog.
 pub(crate) struct ThroughText<'a, C> {
     pub(crate) connection: &'a mut C,
     pub(crate) statements: Statements,
@@ -92,6 +99,31 @@ pub(crate) struct ThroughText<'a, C> {
 impl<C: TextConnection> Sender for ThroughText<'_, C> {
     async fn send(&mut self, events: &[&Event]) -> Result<Vec<Published>, PublishError> {
         many(self.connection, events, self.statements).await
+    }
+}
+
+impl<C: TextConnection> Catalog for ThroughText<'_, C> {
+    #[cfg(feature = "schema")]
+    async fn declared(
+        &mut self,
+        types: &[&str],
+        known: &[Option<i64>],
+    ) -> Result<Vec<Declared>, PublishError> {
+        let what = || LOOKING.to_owned();
+        if !self.connection.is_in_transaction() {
+            return Err(PublishError::NoTransaction { what: what() });
+        }
+        let known = known.iter().map(|version| version.map(|version| version.to_string()));
+        let values = vec![Some(array_literal(types.iter().map(Some))), Some(array_literal(known))];
+        let answers = self.connection.ask(SCHEMA, values, self.statements).await;
+        let answers = answers.map_err(|source| PublishError::database(what(), source))?;
+        let declared = |answer: String| match serde_json::from_str(&answer) {
+            Ok((event_type, version, check, schema)) => {
+                Ok(Declared { event_type, version, check, schema })
+            }
+            Err(_) => Err(PublishError::UnknownAnswer { what: what(), answer }),
+        };
+        answers.into_iter().map(declared).collect()
     }
 }
 
@@ -206,8 +238,8 @@ macro_rules! doors {
                 event: &::postrider_event::Event,
             ) -> Result<crate::Published, crate::PublishError> {
                 let mut tx = tx;
-                let (wake_up, statements) = (crate::publish::WakeUp::Notify, self.0.statements);
-                let publishing = crate::text::one(&mut tx, event, wake_up, statements);
+                let wake_up = crate::publish::WakeUp::Notify;
+                let publishing = crate::text::one(&mut tx, event, wake_up, self.0);
                 self.0.strictly(event, publishing).await
             }
 
@@ -231,7 +263,7 @@ macro_rules! doors {
                 tx: $tx,
                 event: &::postrider_event::Event,
             ) -> crate::BestEffort {
-                self.0.by_best_effort(event, $best_effort(tx, event, self.0.statements)).await
+                self.0.by_best_effort(event, $best_effort(tx, event, self.0)).await
             }
         }
     };

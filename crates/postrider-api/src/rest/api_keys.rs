@@ -69,7 +69,7 @@ struct NewKey {
     #[schemars(with = "Option<TenantText>")]
     tenant_id: Option<String>,
     /// All of them if nothing is said.
-    #[schemars(with = "Option<Vec<ScopeWord>>", length(min = 1, max = 3))]
+    #[schemars(with = "Option<Vec<ScopeWord>>", length(min = 1))]
     scopes: Option<Vec<String>>,
     /// In seconds.
     #[schemars(range(min = 1))]
@@ -141,6 +141,9 @@ async fn create(caller: Caller, params: Params, Body(body): Body) -> Result<Resp
     }
     if let Some(tenant) = &new.tenant_id {
         check_tenant(tenant)?;
+    }
+    if new.expires_in == Some(0) {
+        return Err(Problem::field("/expires_in", "expires_in.range", "must be at least 1"));
     }
     let scopes = match &new.scopes {
         None => Scope::ALL.to_vec(),

@@ -66,6 +66,7 @@ impl Problem {
             "delivery" => "delivery.not_found",
             "api key" => "api_key.not_found",
             "job" => "job.not_found",
+            "event type" => "event_type.not_found",
             _ => "not_found",
         };
         Self::new(StatusCode::NOT_FOUND, code, detail)

@@ -1,22 +1,27 @@
 //! `POST /events`: publishing for those who cannot reach the database. By the same function as every other way in, in a transaction of its own.
 
+use axum::extract::State;
 use axum::response::{IntoResponse, Json, Response};
 use http::{Method, StatusCode};
 use postrider_core::api_key::Scope;
+use postrider_event::schema::{self, Check, Fault};
 use postrider_event::{Event, EventType, Limits};
 use postrider_store::admin::events::{self, Outcome};
+use postrider_store::event_types;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tracing::warn;
 
+use super::Api;
 use super::body::{Body, parse};
 use super::caller::Caller;
 use super::operation::Operation;
 use super::params::Params;
-use super::problem::Problem;
+use super::problem::{FieldError, Problem};
 use super::shapes::{AnyValue, EventIdText, EventTypeText, TenantText};
 
 pub(super) fn operations() -> Vec<Operation> {
@@ -84,12 +89,18 @@ struct Published {
     outcome: &'static str,
 }
 
-async fn publish(caller: Caller, params: Params, Body(body): Body) -> Result<Response, Problem> {
+async fn publish(
+    State(api): State<Api>,
+    caller: Caller,
+    params: Params,
+    Body(body): Body,
+) -> Result<Response, Problem> {
     params.end()?;
     let new: NewEvent = parse(&body)?;
     let tenant = caller.tenant_for(new.tenant_id.as_deref())?.to_owned();
     let event = event(new, tenant)?;
     event.validate(&Limits::default())?;
+    check_schema(&api, &caller, &event).await?;
     let outcome = events::publish(&caller.publishing, &event).await?;
     let (status, word) = match outcome {
         Outcome::Inserted => (StatusCode::CREATED, "inserted"),
@@ -117,6 +128,39 @@ async fn publish(caller: Caller, params: Params, Body(body): Body) -> Result<Res
         outcome: word,
     };
     Ok((status, Json(answer)).into_response())
+}
+
+/// Holds the payload to the schema that the catalog has for its type.
+async fn check_schema(api: &Api, caller: &Caller, event: &Event) -> Result<(), Problem> {
+    let event_type = event.event_type().as_str();
+    let rule = event_types::schema(&caller.publishing, api.schemas(), event_type).await?;
+    let Some((check, known)) = rule else { return Ok(()) };
+    let faults = match &known.schema {
+        Ok(schema) => schema.faults(event.data()),
+        Err(error) => {
+            let detail = format!("cannot be checked: the schema of its type {error}");
+            vec![Fault { pointer: String::new(), detail }]
+        }
+    };
+    let Some(first) = faults.first() else { return Ok(()) };
+    if check != Check::Enforce {
+        let pointer = format!("data{}", first.pointer);
+        warn!(
+            event.type = event_type,
+            event.id = event.id(),
+            pointer,
+            faults = faults.len(),
+            "event {} was published though it does not fit its schema at {pointer}",
+            event.id()
+        );
+        return Ok(());
+    }
+    let errors = faults.into_iter().map(|fault| FieldError {
+        pointer: format!("/data{}", fault.pointer),
+        code: schema::CODE,
+        detail: fault.detail,
+    });
+    Err(Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, errors.collect()))
 }
 
 fn event(new: NewEvent, tenant: String) -> Result<Event, Problem> {

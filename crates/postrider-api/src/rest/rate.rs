@@ -15,8 +15,6 @@ use super::Api;
 use super::caller::Caller;
 use super::problem::Problem;
 
-/// Requests a second if nothing is said.
-pub(super) const USUAL: NonZeroU32 = NonZeroU32::new(500).expect("not zero");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 

@@ -78,6 +78,8 @@ words! {
     OrderingWord = ["none", "key", "endpoint"];
     SecretKindWord = ["standard", "opaque", "ed25519"];
     ScopeWord = ["read", "write", "publish"];
+    SchemaCheckWord = ["off", "report", "enforce"];
+    ChangeWord = ["added", "changed", "unchanged"];
 }
 
 /// Any JSON object.

@@ -199,8 +199,7 @@ struct SecretRotated {
 #[expect(dead_code, reason = "accepted, and of no consequence")]
 struct Test {
     event: Option<String>,
-    #[schemars(with = "Option<AnyObject>")]
-    data: Option<Value>,
+    data: Option<serde_json::Map<String, Value>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -4,6 +4,7 @@ mod access;
 mod bad_requests;
 mod endpoint_fields;
 mod endpoints;
+mod event_types;
 mod events;
 mod idempotency;
 mod keys;
@@ -58,6 +59,15 @@ impl Stage {
     }
 
     async fn with(open: bool) -> Self {
+        Self::made(open, 10_000).await
+    }
+
+    /// With so many requests a second for each key.
+    async fn limited(per_second: u32) -> Self {
+        Self::made(false, per_second).await
+    }
+
+    async fn made(open: bool, per_second: u32) -> Self {
         let test = TestDb::new().await;
         let db = pool(test.url(), 8);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -65,7 +75,8 @@ impl Stage {
         let mut tasks = Tasks::new(Stop::new());
         let keys = Arc::new(KeyRing::from_master_keys(&[MASTER_KEY]).expect("a key"));
         let egress = Egress { allow_http: false, addresses: AddressPolicy::default() };
-        let api = Api::new(db.clone(), keys, egress, open);
+        let per_second = per_second.try_into().expect("not zero");
+        let api = Api::new(db.clone(), keys, egress, open, per_second);
         tasks.spawn("api", api.serve(listener, Stop::new()));
         let key = async |number: u8, tenant: Option<&str>| {
             let key = ApiKey::generate(&[number; 32]);

@@ -37,7 +37,7 @@ impl Listener {
         };
         let db = Db::new(&options.direct, mode, POOL)?;
         let api =
-            Api::limited(db, Arc::clone(&options.keys), egress, config.dev, config.api.rate_limit);
+            Api::new(db, Arc::clone(&options.keys), egress, config.dev, config.api.rate_limit);
         if config.dev && address.ip().is_loopback() {
             warn!("--dev: whoever is on this machine may use the API without a key");
         }

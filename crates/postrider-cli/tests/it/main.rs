@@ -23,3 +23,4 @@ mod signing;
 mod standardwebhooks;
 mod support;
 mod tenants;
+mod types;

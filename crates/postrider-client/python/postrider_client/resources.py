@@ -151,6 +151,34 @@ class EndpointsApi(Resource):
         return self._call("POST", f"/api/v1/endpoints/{self._part(endpoint_id)}/test", idempotency_key=idempotency_key)
 
 
+class EventTypesApi(Resource):
+    def list(
+        self,
+        *,
+        declared: Optional[bool] = None,
+        limit: Optional[int] = None,
+        cursor: Optional[str] = None,
+    ) -> Iterator[types.EventTypeSummary]:
+        """Event types by name, without their schemas and examples."""
+        return self._pages("GET", "/api/v1/event-types", query={"declared": declared, "limit": limit, "cursor": cursor})
+
+    def import_(self, body: types.EventTypeImport, *, dry_run: Optional[bool] = None) -> types.EventTypesImported:
+        """Declares many types, all or none; what is not named stays as it is."""
+        return self._call("PUT", "/api/v1/event-types", query={"dry_run": dry_run}, body=body)
+
+    def delete(self, event_type: str) -> types.EventTypeDeleted:
+        """Removes a type from the catalog."""
+        return self._call("DELETE", f"/api/v1/event-types/{self._part(event_type)}")
+
+    def get(self, event_type: str) -> types.EventType:
+        """An event type with its schema and example."""
+        return self._call("GET", f"/api/v1/event-types/{self._part(event_type)}")
+
+    def put(self, event_type: str, body: types.NewEventType) -> types.EventType:
+        """Declares a type, or says something else of it."""
+        return self._call("PUT", f"/api/v1/event-types/{self._part(event_type)}", body=body)
+
+
 class EventsApi(Resource):
     def list(
         self,
@@ -218,5 +246,6 @@ class Resources:
         self.audit = AuditApi(transport)
         self.deliveries = DeliveriesApi(transport)
         self.endpoints = EndpointsApi(transport)
+        self.event_types = EventTypesApi(transport)
         self.events = EventsApi(transport)
         self.jobs = JobsApi(transport)

@@ -238,6 +238,79 @@ class EventDetail(TypedDict):
     type: str
 
 
+class EventType(TypedDict):
+    """A type."""
+
+    created_at: str
+    declared: bool  # False: nobody declared it, but an event of it was published.
+    description: Optional[str]
+    example: Any  # As it was given, or null.
+    has_example: bool
+    has_schema: bool
+    name: str
+    schema: Any  # As it was given, or null.
+    schema_check: Literal["off", "report", "enforce"]
+    updated_at: str
+    version: int  # Another with every change of the schema or of its check.
+
+
+class EventTypeDeleted(TypedDict):
+    """A type that was removed."""
+
+    deleted: bool
+    name: str
+
+
+class EventTypeImport(TypedDict):
+    """Many types."""
+
+    event_types: List[EventTypeImportItem]
+
+
+class _EventTypeImportItem(TypedDict):
+    name: str
+
+
+class EventTypeImportItem(_EventTypeImportItem, total=False):
+    """One of many types."""
+
+    description: Optional[str]
+    example: Any
+    schema: Any
+    schema_check: Optional[Literal["off", "report", "enforce"]]
+
+
+class EventTypePlanned(TypedDict):
+    """What an import does about one type."""
+
+    change: Literal["added", "changed", "unchanged"]
+    name: str
+
+
+class EventTypeSummary(TypedDict):
+    """A type in a list."""
+
+    created_at: str
+    declared: bool  # False: nobody declared it, but an event of it was published.
+    description: Optional[str]
+    has_example: bool
+    has_schema: bool
+    name: str
+    schema_check: Literal["off", "report", "enforce"]
+    updated_at: str
+    version: int  # Another with every change of the schema or of its check.
+
+
+class EventTypesImported(TypedDict):
+    """What an import changed, or would."""
+
+    added: int
+    changed: int
+    data: List[EventTypePlanned]
+    dry_run: bool
+    unchanged: int
+
+
 class Explanation(TypedDict):
     """What an event is to each endpoint of its tenant."""
 
@@ -342,6 +415,15 @@ class NewEvent(_NewEvent, total=False):
     ordering_key: Optional[str]
     tenant_id: Optional[str]  # An admin's to say; a tenant's key publishes for its tenant.
     traceparent: Optional[str]  # As W3C Trace Context has it; another is dropped.
+
+
+class NewEventType(TypedDict, total=False):
+    """What is to be said of a type."""
+
+    description: Optional[str]
+    example: Any  # A payload, kept as it is given; it must fit the schema.
+    schema: Any  # A JSON Schema of the payload that stands alone: it refers to no other document.
+    schema_check: Optional[Literal["off", "report", "enforce"]]  # What becomes of payloads that do not fit; off if nothing is said.
 
 
 class NewSecret(TypedDict, total=False):

@@ -2,6 +2,7 @@
 
 mod allocations;
 mod bad_inputs;
+mod codegen;
 mod documented_filters;
 mod explanations;
 #[path = "../../../../fuzz/filter_body.rs"]

@@ -6,6 +6,7 @@ mod after_crash;
 mod awake;
 mod blameless;
 mod bodies;
+mod catalog;
 mod commits;
 mod cut;
 mod doubt;

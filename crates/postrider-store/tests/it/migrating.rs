@@ -83,18 +83,13 @@ async fn waits_of_existing_endpoints_become_milliseconds_and_workers_are_told() 
 
 #[tokio::test]
 async fn a_migration_that_waits_for_a_table_in_use_keeps_nobody_off_it_for_long() {
-    let db = TestDb::new().await;
+    let db = TestDb::empty().await;
     let (mut migrating, mut reading, writing) =
         (db.client().await, db.client().await, db.client().await);
-    let undo = "DO $$ DECLARE p record; BEGIN
-            FOR p IN SELECT polname, polrelid::regclass AS t FROM pg_policy LOOP EXECUTE format('DROP POLICY %I ON %s', p.polname, p.t); END LOOP;
-        END $$;
-        DROP FUNCTION postrider.audit CASCADE; DROP FUNCTION postrider.wall_off_tenants, postrider.acting_tenant;
-        DROP VIEW postrider.v_events, postrider.v_stuck, postrider.v_backlog, postrider.v_endpoint_health;
-        DROP TABLE postrider.api_keys, postrider.idempotency_keys, postrider.audit_log, postrider.jobs;
-        ALTER TABLE postrider.webhook_endpoint_health DROP COLUMN warned_at;
-        DELETE FROM postrider.schema_history WHERE version >= 12";
-    writing.batch_execute(undo).await.unwrap();
+    // All that is older than the one that waits.
+    let script = migrations::print();
+    let (older, rest) = script.split_once("\n-- V12__warned_at\n").unwrap();
+    writing.batch_execute(older).await.unwrap();
     // Somebody's long report.
     let report = reading.transaction().await.unwrap();
     report.query("SELECT FROM postrider.webhook_endpoint_health", &[]).await.unwrap();
@@ -113,8 +108,7 @@ async fn a_migration_that_waits_for_a_table_in_use_keeps_nobody_off_it_for_long(
     report.rollback().await.unwrap();
     let applied = tokio::time::timeout(Duration::from_secs(20), up.join_next()).await;
     let applied = applied.expect("it comes back").expect("there is one").unwrap();
-    assert_eq!(
-        applied.unwrap(),
-        ["V12__warned_at", "V13__api_keys_and_audit", "V14__jobs", "V15__views"]
-    );
+    let applied = applied.unwrap();
+    assert_eq!(applied[0], "V12__warned_at");
+    assert_eq!(applied.len(), 1 + rest.matches("\n-- V").count(), "{applied:?}");
 }

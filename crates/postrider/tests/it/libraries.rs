@@ -55,6 +55,7 @@ macro_rules! prove {
             in_strict_mode_a_conflict_is_an_error_and_the_transaction_goes_on,
             what_is_switched_off_runs_no_sql,
             an_invalid_event_is_refused_before_any_sql,
+            a_payload_is_held_to_the_catalog_where_the_outbox_asks_for_it,
             a_twin_held_uncommitted_costs_best_effort_no_row,
             a_missing_table_costs_best_effort_no_row,
             best_effort_never_notifies,

@@ -7,9 +7,12 @@ mod bad_inputs;
 mod batch;
 mod best_effort;
 mod commit;
+mod generated;
 mod isolation;
 mod libraries;
 mod publish;
 mod rights;
+#[cfg(feature = "schema")]
+mod schemas;
 mod stage;
 mod switch;

@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use postrider::{
-    CommitError, DEFAULT_TENANT, DriverError, Event, EventType, PublishError, Published,
-    checked_commit, publish_tx,
-};
-use postrider_store::StoreError;
+use postrider::{DEFAULT_TENANT, Event, EventType, Published};
 use serde_json::json;
 
 use crate::commands::Ended;
+use crate::commands::publishing::{Publisher, invalid};
 use crate::context::{Context, Database};
-use crate::exit::{Exit, Failure, with_causes};
+use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::output::pairs;
 
@@ -53,7 +50,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> Ended {
     let event = event(args)?;
     event.validate(&postrider::Limits::default()).map_err(invalid)?;
-    let published = publish(database, &event).await?;
+    let published = Publisher::connect(database).await?.publish(&event).await?;
     let (outcome, exit) = match published {
         Published::Inserted => ("inserted", Exit::Done),
         Published::Duplicate => ("duplicate", Exit::Done),
@@ -100,43 +97,4 @@ fn event(args: &Args) -> Result<Event, Failure> {
         event = event.traceparent(traceparent);
     }
     Ok(event.data_text(input::text("data", "payload.size", &args.data)?))
-}
-
-async fn publish(database: &Database, event: &Event) -> Result<Published, Failure> {
-    let mut client = database.connect.client().await?;
-    let begin = client
-        .transaction()
-        .await
-        .map_err(|error| refused(StoreError::driver("beginning", error)))?;
-    let published = publish_tx(&begin, event).await.map_err(publish_failure)?;
-    checked_commit(begin).await.map_err(commit_failure)?;
-    Ok(published)
-}
-
-fn invalid(error: postrider::InvalidEvent) -> Failure {
-    Failure::new(Exit::Usage, error.to_string())
-}
-
-fn publish_failure(error: PublishError) -> Failure {
-    match error {
-        PublishError::Invalid(error) => invalid(error),
-        PublishError::Database { sqlstate: Some(state), source, .. } if state.code() == "22023" => {
-            // The database's own check of an event: as much the caller's mistake as those made before any SQL.
-            let message = source.message().unwrap_or_default();
-            Failure::new(Exit::Usage, message.trim_start_matches("postrider: ").to_owned())
-        }
-        PublishError::Database { source: DriverError::TokioPostgres(source), .. } => {
-            refused(StoreError::driver("publishing", source))
-        }
-        other => Failure::new(Exit::Failed, "nothing was published").why(with_causes(&other)),
-    }
-}
-
-fn commit_failure(error: CommitError) -> Failure {
-    Failure::new(Exit::Failed, "the transaction did not commit; nothing was published")
-        .why(with_causes(&error))
-}
-
-fn refused(error: StoreError) -> Failure {
-    Failure::from(error).doing("nothing was published")
 }

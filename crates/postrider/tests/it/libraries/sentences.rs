@@ -154,6 +154,39 @@ pub(super) async fn an_invalid_event_is_refused_before_any_sql<L: Library>() {
     }
 }
 
+pub(super) async fn a_payload_is_held_to_the_catalog_where_the_outbox_asks_for_it<L: Library>() {
+    let stage = Stage::new().await;
+    let sql = "INSERT INTO postrider.webhook_event_types (name, schema, schema_check)
+               VALUES ('email.sent', '{\"type\":\"object\",\"required\":[\"user\"]}', 'enforce')";
+    stage.observer.batch_execute(sql).await.unwrap();
+    let mut library = L::connect(stage.db.url()).await;
+    let outbox = Outbox::new().check_schemas();
+    let field = |error: PublishError| match error {
+        PublishError::Invalid(fault) => (fault.field.to_string(), fault.code),
+        other => panic!("{other:?}"),
+    };
+    let good = event_with("good", r#"{"user":1}"#);
+    library.begin().await;
+    // Twice: the second time the schema is known here.
+    for _ in 0..2 {
+        let refused = library.publish_by(&outbox, &event("bad")).await.unwrap_err();
+        assert_eq!(field(refused), ("data/user".into(), "payload.schema"));
+        let batch = [good.clone(), event("bad")];
+        let refused = library.publish_many_by(&outbox, &batch).await.unwrap_err();
+        assert_eq!(field(refused), ("events[1].data/user".into(), "payload.schema"));
+        match library.best_effort_by(&outbox, &event("bad")).await {
+            BestEffort::Failed(error) => assert_eq!(field(error).1, "payload.schema"),
+            BestEffort::Done(published) => panic!("{published:?}"),
+        }
+    }
+    assert_eq!(library.publish_by(&outbox, &good).await.unwrap(), Published::Inserted);
+    assert_eq!(done(library.best_effort_by(&outbox, &good).await), Published::Duplicate);
+    let many = library.publish_many_by(&outbox, &[good]).await.unwrap();
+    assert_eq!(many, [Published::Duplicate]);
+    library.commit().await;
+    assert_eq!(stage.events().await, 1);
+}
+
 /// Publishes `event` by best effort between two statements of the caller's, commits, and returns why it failed.
 async fn failure_of<L: Library>(stage: &Stage, outbox: &Outbox, event: &Event) -> PublishError {
     let mut library = L::connect(stage.db.url()).await;

@@ -1,0 +1,2 @@
+-- Whether publishing takes declared types only. One row.
+SELECT i.catalog_strict FROM postrider.installation i
