@@ -40,6 +40,7 @@ schema:
 docs-gen:
     POSTRIDER_WRITE_DOCS=1 cargo nextest run --package postrider-cli --bin postrider reference
     docs/how-to/verify/vectors.py
+    python3 crates/postrider-client/generate
     cargo doc --quiet --workspace --no-deps
 
 # the benchmark, release build: just bench --only limit,drain --quick

@@ -1,24 +1,30 @@
 //! Publishing many events: de-duplicated, sorted, answered in the caller's order.
-//! Decides who is sent and what the answers mean for the others; `publish.rs` talks to the database.
+//! Decides who is sent and what the answers mean for the others; a [`Sender`] talks to the database.
 
 use std::collections::BTreeMap;
 
 use postrider_event::Event;
 
-use crate::transaction::{PgTransaction, Statements};
-use crate::{PublishError, Published, publish};
+use crate::{PublishError, Published};
 
 /// One statement carries at most this much payload; more is sent as several, in order.
 const MAX_STATEMENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// Sends events in the order given with one statement; answers come in the same order.
+pub(crate) trait Sender: Send {
+    fn send(
+        &mut self,
+        events: &[&Event],
+    ) -> impl Future<Output = Result<Vec<Published>, PublishError>> + Send;
+}
 
 /// Publishes `events` and answers for each, in the caller's order.
 ///
 /// Of events that share tenant and id only the first is sent. The statement takes its locks in the order of (tenant,
 /// id), so two transactions that publish the same ids wait for each other and never deadlock.
-pub(crate) async fn publish_all<T: PgTransaction>(
-    tx: &T,
+pub(crate) async fn publish_all<S: Sender>(
+    mut sender: S,
     events: &[Event],
-    statements: Statements,
 ) -> Result<Vec<Published>, PublishError> {
     let mut answers: Vec<Option<Published>> = vec![None; events.len()];
     // Nearly always there is one round. A further one happens when the database holds other content than the first of
@@ -31,7 +37,7 @@ pub(crate) async fn publish_all<T: PgTransaction>(
         let leaders: Vec<&Event> = groups.iter().map(|group| &events[group[0]]).collect();
         let mut published = Vec::with_capacity(leaders.len());
         for statement in split(&leaders) {
-            published.extend(publish::many(tx, statement, statements).await?);
+            published.extend(sender.send(statement).await?);
         }
         for (group, leader) in groups.iter().zip(published) {
             for &index in group {

@@ -5,15 +5,16 @@ use futures_util::future::{join, join3};
 use postrider_event::Event;
 
 use crate::checks::Checks;
-use crate::publish::{self, WakeUp};
+use crate::driver_error::DriverError;
+use crate::publish::{self, Through, WakeUp};
 use crate::transaction::sealed::Sealed;
 use crate::transaction::{PgTransaction, Statements};
 use crate::{PublishError, Published};
 
 // The caller's own lock_timeout is kept in a setting of ours, so that it is set back without a round trip to learn it.
-const SHORT_LOCK_TIMEOUT: &str = "SELECT set_config('postrider.lock_timeout', current_setting('lock_timeout'), true); \
+pub(crate) const SHORT_LOCK_TIMEOUT: &str = "SELECT set_config('postrider.lock_timeout', current_setting('lock_timeout'), true); \
                                   SET LOCAL lock_timeout = '50ms'";
-const CALLERS_LOCK_TIMEOUT: &str =
+pub(crate) const CALLERS_LOCK_TIMEOUT: &str =
     "SELECT set_config('lock_timeout', current_setting('postrider.lock_timeout'), true)";
 
 /// Publishes inside a savepoint: three round trips, and one more where payloads are checked. When it fails, everything it did is undone, the settings included.
@@ -24,10 +25,7 @@ pub(crate) async fn publish<T: PgTransaction>(
     event: &Event,
     checks: &Checks,
 ) -> Result<Published, PublishError> {
-    let failed = |source| PublishError::Database {
-        what: format!("event {} of tenant {} by best effort", event.id(), event.tenant()),
-        source,
-    };
+    let failed = |source| failed(event, source);
     let savepoint = tx.open_savepoint().await.map_err(failed)?;
     let outcome = match checks.are_on() {
         false => unchecked(&savepoint, event).await,
@@ -45,6 +43,11 @@ pub(crate) async fn publish<T: PgTransaction>(
             Err(error)
         }
     }
+}
+
+/// What surrounds the statement has failed.
+pub(crate) fn failed(event: &Event, source: impl Into<DriverError>) -> PublishError {
+    PublishError::database(format!("{} by best effort", publish::name(event)), source)
 }
 
 enum Stopped {
@@ -75,7 +78,7 @@ async fn checked<T: PgTransaction>(
 ) -> Result<Published, Stopped> {
     let (shortened, checked) = join(
         savepoint.driver().batch_execute(SHORT_LOCK_TIMEOUT),
-        checks.one(savepoint, event, Statements::Unnamed),
+        checks.one(&mut Through { tx: savepoint, statements: Statements::Unnamed }, event),
     )
     .await;
     shortened.map_err(Stopped::Settings)?;

@@ -3,7 +3,31 @@
 use postrider_event::Event;
 
 use crate::PublishError;
-use crate::transaction::{PgTransaction, Statements};
+
+/// Whoever can ask the catalog, in the caller's transaction.
+pub(crate) trait Catalog: Send {
+    /// What the catalog says of these types.
+    #[cfg(feature = "schema")]
+    fn declared(
+        &mut self,
+        types: &[&str],
+        known: &[Option<i64>],
+    ) -> impl Future<Output = Result<Vec<Declared>, PublishError>> + Send;
+}
+
+/// What the catalog says of a type.
+#[cfg(feature = "schema")]
+pub(crate) struct Declared {
+    pub(crate) event_type: String,
+    pub(crate) version: i64,
+    pub(crate) check: String,
+    /// Only where the version is not the one that is known.
+    pub(crate) schema: Option<String>,
+}
+
+/// What is being done, as errors say it.
+#[cfg(feature = "schema")]
+pub(crate) const LOOKING: &str = "an event: looking for the schema of its type";
 
 /// What is asked of payloads. By default nothing.
 #[derive(Debug, Clone, Default)]
@@ -24,27 +48,25 @@ impl Checks {
     }
 
     /// Looks at one event before it is published.
-    pub(crate) async fn one<T: PgTransaction>(
+    pub(crate) async fn one<C: Catalog>(
         &self,
-        tx: &T,
+        catalog: &mut C,
         event: &Event,
-        statements: Statements,
     ) -> Result<(), PublishError> {
         match &self.schemas {
-            Some(schemas) => schemas.one(tx, event, statements).await,
+            Some(schemas) => schemas.one(catalog, event).await,
             None => Ok(()),
         }
     }
 
     /// Looks at all events before the first is published.
-    pub(crate) async fn many<T: PgTransaction>(
+    pub(crate) async fn many<C: Catalog>(
         &self,
-        tx: &T,
+        catalog: &mut C,
         events: &[Event],
-        statements: Statements,
     ) -> Result<(), PublishError> {
         match &self.schemas {
-            Some(schemas) => schemas.many(tx, events, statements).await,
+            Some(schemas) => schemas.many(catalog, events).await,
             None => Ok(()),
         }
     }
@@ -56,20 +78,14 @@ impl Checks {
         false
     }
 
-    pub(crate) async fn one<T: PgTransaction>(
-        &self,
-        _: &T,
-        _: &Event,
-        _: Statements,
-    ) -> Result<(), PublishError> {
+    pub(crate) async fn one<C: Catalog>(&self, _: &mut C, _: &Event) -> Result<(), PublishError> {
         Ok(())
     }
 
-    pub(crate) async fn many<T: PgTransaction>(
+    pub(crate) async fn many<C: Catalog>(
         &self,
-        _: &T,
+        _: &mut C,
         _: &[Event],
-        _: Statements,
     ) -> Result<(), PublishError> {
         Ok(())
     }

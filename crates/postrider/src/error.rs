@@ -3,6 +3,8 @@
 use postrider_event::InvalidEvent;
 use tokio_postgres::error::SqlState;
 
+use crate::driver_error::DriverError;
+
 /// Why a publish failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
@@ -22,8 +24,16 @@ pub enum PublishError {
     Database {
         /// What was being published.
         what: String,
+        /// The SQLSTATE, where the driver tells it.
+        sqlstate: Option<SqlState>,
         /// The driver's error.
-        source: tokio_postgres::Error,
+        source: DriverError,
+    },
+    /// The connection is in no transaction. No SQL was run: an event belongs to one.
+    #[error("publish {what}: the connection is in no transaction")]
+    NoTransaction {
+        /// What was being published.
+        what: String,
     },
     /// The database gave an answer that this version of the library does not know; its schema is newer.
     #[error("publish {what}: the database answered {answer:?}, which this version does not know")]
@@ -49,18 +59,24 @@ impl PublishError {
     #[must_use]
     pub fn sqlstate(&self) -> Option<&SqlState> {
         match self {
-            Self::Database { source, .. } => source.code(),
+            Self::Database { sqlstate, .. } => sqlstate.as_ref(),
             _ => None,
         }
+    }
+
+    pub(crate) fn database(what: String, source: impl Into<DriverError>) -> Self {
+        let source = source.into();
+        Self::Database { what, sqlstate: source.sqlstate(), source }
     }
 
     /// One line for the failure table and the log: SQLSTATE and message as PostgreSQL gave them, or the rule broken.
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::Invalid(fault) => fault.to_string(),
-            Self::Database { source, .. } => match source.as_db_error() {
-                Some(error) => format!("{} {}", error.code().code(), error.message()),
-                None => with_causes(source),
+            Self::Database { sqlstate, source, .. } => match (sqlstate, source.message()) {
+                (Some(state), Some(message)) => format!("{} {message}", state.code()),
+                (None, Some(message)) => message.to_owned(),
+                (_, None) => with_causes(source),
             },
             other => other.to_string(),
         }

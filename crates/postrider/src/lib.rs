@@ -55,6 +55,13 @@
 //! `postrider switch off` closes publishing for the installation, a tenant or a type, and `POSTRIDER_PUBLISH=off` for one
 //! process, without any SQL. Publishing then answers [`Published::Disabled`].
 //!
+//! # Other libraries
+//!
+//! The functions of this page publish in transactions of tokio-postgres and deadpool-postgres. With the feature `sqlx`,
+//! `diesel-async` or `sea-orm` a module of that name has the same three for transactions of that library, with the same
+//! checks, outcomes and errors, and [`Outbox`] a method of that name for its settings. [`checked_commit`] and [`published`]
+//! are for the first two alone: with the others, carry every error up and let it roll the transaction back.
+//!
 //! # Rights
 //!
 //! The role `postrider_publisher` (EXECUTE on the publishing functions) is all that this library needs.
@@ -69,6 +76,9 @@ mod batch;
 mod best_effort;
 mod checks;
 mod commit;
+#[cfg(feature = "diesel-async")]
+pub mod diesel_async;
+mod driver_error;
 mod error;
 mod failures;
 mod lookup;
@@ -78,9 +88,16 @@ mod params;
 mod publish;
 #[cfg(feature = "schema")]
 mod schemas;
+#[cfg(feature = "sea-orm")]
+pub mod sea_orm;
+#[cfg(feature = "sqlx")]
+pub mod sqlx;
+#[cfg(any(feature = "sqlx", feature = "diesel-async", feature = "sea-orm"))]
+mod text;
 mod transaction;
 
 pub use commit::{CommitError, checked_commit};
+pub use driver_error::DriverError;
 pub use error::PublishError;
 pub use lookup::{PublishedEvent, published};
 pub use outbox::{Outbox, PUBLISH_SWITCH};

@@ -7,9 +7,10 @@ use std::sync::LazyLock;
 use deadpool_postgres::Pool;
 use postrider_event::{Event, Limits};
 
-use crate::checks::Checks;
+use crate::batch::Sender;
+use crate::checks::{Catalog, Checks};
 use crate::failures::Failures;
-use crate::publish::{self, WakeUp};
+use crate::publish::{self, Through, WakeUp};
 use crate::transaction::{PgTransaction, Statements};
 use crate::{BestEffort, PublishError, Published, batch, best_effort};
 
@@ -34,10 +35,10 @@ pub const PUBLISH_SWITCH: &str = "POSTRIDER_PUBLISH";
 pub struct Outbox {
     limits: Limits,
     on_conflict: OnConflict,
-    statements: Statements,
+    pub(crate) statements: Statements,
     switch: Switch,
     failures: Failures,
-    checks: Checks,
+    pub(crate) checks: Checks,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,13 +154,11 @@ impl Outbox {
         tx: &T,
         event: &Event,
     ) -> Result<Published, PublishError> {
-        if self.switch == Switch::Off {
-            return Ok(Published::Disabled);
-        }
-        event.validate(&self.limits)?;
-        self.checks.one(tx, event, self.statements).await?;
-        let published = publish::one(tx, event, WakeUp::Notify, self.statements).await?;
-        self.judge(event, published)
+        let publishing = async {
+            self.checks.one(&mut Through { tx, statements: self.statements }, event).await?;
+            publish::one(tx, event, WakeUp::Notify, self.statements).await
+        };
+        self.strictly(event, publishing).await
     }
 
     /// Publishes many events with one call, see [`publish_many_tx`](crate::publish_many_tx).
@@ -171,18 +170,7 @@ impl Outbox {
         tx: &T,
         events: &[Event],
     ) -> Result<Vec<Published>, PublishError> {
-        if self.switch == Switch::Off {
-            return Ok(vec![Published::Disabled; events.len()]);
-        }
-        for (index, event) in events.iter().enumerate() {
-            event.validate(&self.limits).map_err(|fault| fault.in_batch(index))?;
-        }
-        self.checks.many(tx, events, self.statements).await?;
-        let published = batch::publish_all(tx, events, self.statements).await?;
-        for (event, answer) in events.iter().zip(&published) {
-            let _ = self.judge(event, *answer)?;
-        }
-        Ok(published)
+        self.all(events, Through { tx, statements: self.statements }).await
     }
 
     /// Publishes one event without ever harming the caller's transaction, see
@@ -192,11 +180,53 @@ impl Outbox {
         tx: &mut T,
         event: &Event,
     ) -> BestEffort {
+        self.by_best_effort(event, best_effort::publish(tx, event, &self.checks)).await
+    }
+
+    /// Publishes one event by `publishing`, which is not begun unless the event may be published.
+    pub(crate) async fn strictly(
+        &self,
+        event: &Event,
+        publishing: impl Future<Output = Result<Published, PublishError>>,
+    ) -> Result<Published, PublishError> {
+        if self.switch == Switch::Off {
+            return Ok(Published::Disabled);
+        }
+        event.validate(&self.limits)?;
+        self.judge(event, publishing.await?)
+    }
+
+    /// Publishes many events by `sender`, once all of them may be published.
+    pub(crate) async fn all<S: Sender + Catalog>(
+        &self,
+        events: &[Event],
+        mut sender: S,
+    ) -> Result<Vec<Published>, PublishError> {
+        if self.switch == Switch::Off {
+            return Ok(vec![Published::Disabled; events.len()]);
+        }
+        for (index, event) in events.iter().enumerate() {
+            event.validate(&self.limits).map_err(|fault| fault.in_batch(index))?;
+        }
+        self.checks.many(&mut sender, events).await?;
+        let published = batch::publish_all(sender, events).await?;
+        for (event, answer) in events.iter().zip(&published) {
+            let _ = self.judge(event, *answer)?;
+        }
+        Ok(published)
+    }
+
+    /// Publishes one event by `publishing`, which undoes what it did when it fails, and records why.
+    pub(crate) async fn by_best_effort(
+        &self,
+        event: &Event,
+        publishing: impl Future<Output = Result<Published, PublishError>>,
+    ) -> BestEffort {
         if self.switch == Switch::Off {
             return BestEffort::Done(Published::Disabled);
         }
         let published = match event.validate(&self.limits) {
-            Ok(()) => best_effort::publish(tx, event, &self.checks).await,
+            Ok(()) => publishing.await,
             Err(fault) => Err(fault.into()),
         };
         match published {

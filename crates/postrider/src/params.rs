@@ -49,15 +49,19 @@ impl ToSql for Interval {
     to_sql_checked!();
 }
 
-/// A list of labels as the text of a PostgreSQL array.
-pub(crate) fn array_literal(labels: &[String]) -> String {
+/// A list of texts, some of which may be absent, as the text of a PostgreSQL array.
+pub(crate) fn array_literal(values: impl Iterator<Item = Option<impl AsRef<str>>>) -> String {
     let mut out = String::from("{");
-    for label in labels {
+    for value in values {
         if out.len() > 1 {
             out.push(',');
         }
+        let Some(value) = value else {
+            out.push_str("NULL");
+            continue;
+        };
         out.push('"');
-        for c in label.chars() {
+        for c in value.as_ref().chars() {
             if matches!(c, '"' | '\\') {
                 out.push('\\');
             }
@@ -74,16 +78,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn array_literals_quote_every_label() {
+    fn array_literals_quote_every_value() {
         let cases = [
             (vec![], "{}"),
-            (vec!["vip"], r#"{"vip"}"#),
-            (vec!["a,b", "NULL", " "], r#"{"a,b","NULL"," "}"#),
-            (vec![r#"say "hi""#, r"back\slash"], r#"{"say \"hi\"","back\\slash"}"#),
+            (vec![Some("vip")], r#"{"vip"}"#),
+            (vec![None, Some(""), None], r#"{NULL,"",NULL}"#),
+            (vec![Some("a,b"), Some("NULL"), Some(" ")], r#"{"a,b","NULL"," "}"#),
+            (vec![Some(r#"say "hi""#), Some(r"back\slash")], r#"{"say \"hi\"","back\\slash"}"#),
         ];
-        for (labels, expected) in cases {
-            let labels: Vec<String> = labels.into_iter().map(str::to_owned).collect();
-            assert_eq!(array_literal(&labels), expected);
+        for (values, expected) in cases {
+            assert_eq!(array_literal(values.into_iter()), expected);
         }
     }
 }

@@ -5,12 +5,53 @@ use postrider_event::Event;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+use crate::batch::Sender;
+use crate::checks::Catalog;
+#[cfg(feature = "schema")]
+use crate::checks::{Declared, LOOKING};
 use crate::params::{Interval, JsonText, array_literal};
 use crate::transaction::{Param, PgTransaction, Statements};
 use crate::{PublishError, Published};
 
 const PUBLISH: &str = include_str!("../sql/event/publish.sql");
 const PUBLISH_MANY: &str = include_str!("../sql/event/publish_many.sql");
+
+#[cfg(feature = "schema")]
+const SCHEMA: &str = include_str!("../sql/event_type/schema.sql");
+
+/// Sends the events of a batch, and asks the catalog.
+pub(crate) struct Through<'a, T> {
+    pub(crate) tx: &'a T,
+    pub(crate) statements: Statements,
+}
+
+impl<T: PgTransaction> Sender for Through<'_, T> {
+    async fn send(&mut self, events: &[&Event]) -> Result<Vec<Published>, PublishError> {
+        many(self.tx, events, self.statements).await
+    }
+}
+
+impl<T: PgTransaction> Catalog for Through<'_, T> {
+    #[cfg(feature = "schema")]
+    async fn declared(
+        &mut self,
+        types: &[&str],
+        known: &[Option<i64>],
+    ) -> Result<Vec<Declared>, PublishError> {
+        let params: [Param<'_>; 2] = [(&types, Type::TEXT_ARRAY), (&known, Type::INT8_ARRAY)];
+        let failed = |source| PublishError::database(LOOKING.to_owned(), source);
+        let rows = self.tx.run(SCHEMA, &params, self.statements).await.map_err(failed)?;
+        let declared = |row: &Row| {
+            Ok(Declared {
+                event_type: row.try_get(0)?,
+                version: row.try_get(1)?,
+                check: row.try_get(2)?,
+                schema: row.try_get(3)?,
+            })
+        };
+        rows.iter().map(|row| declared(row).map_err(failed)).collect()
+    }
+}
 
 /// Whether a publish may wake a sleeping worker by NOTIFY. Best effort never does: a full notification queue would
 /// fail the caller's COMMIT.
@@ -43,11 +84,11 @@ pub(crate) async fn one<T: PgTransaction>(
         (&event.traceparent(), Type::TEXT),
         (&(wake_up == WakeUp::Notify), Type::BOOL),
     ];
-    let what = || format!("event {} of tenant {}", event.id(), event.tenant());
+    let what = || name(event);
     let rows = tx
         .run(PUBLISH, &params, statements)
         .await
-        .map_err(|source| PublishError::Database { what: what(), source })?;
+        .map_err(|source| PublishError::database(what(), source))?;
     match &rows[..] {
         [row] => answer(row, what),
         _ => Err(PublishError::UnknownAnswer {
@@ -57,8 +98,13 @@ pub(crate) async fn one<T: PgTransaction>(
     }
 }
 
+/// An event as errors name it.
+pub(crate) fn name(event: &Event) -> String {
+    format!("event {} of tenant {}", event.id(), event.tenant())
+}
+
 /// Publishes events in the order given, with one statement; answers come in the same order.
-pub(crate) async fn many<T: PgTransaction>(
+async fn many<T: PgTransaction>(
     tx: &T,
     events: &[&Event],
     statements: Statements,
@@ -76,7 +122,9 @@ pub(crate) async fn many<T: PgTransaction>(
         attributes.iter().map(|json| json.as_deref().map(JsonText)).collect();
     let labels: Vec<Option<String>> = events
         .iter()
-        .map(|event| (!event.labels().is_empty()).then(|| array_literal(event.labels())))
+        .map(|event| {
+            (!event.labels().is_empty()).then(|| array_literal(event.labels().iter().map(Some)))
+        })
         .collect();
     let expires_after: Vec<Option<Interval>> =
         events.iter().map(|event| event.expires_after().map(Interval)).collect();
@@ -95,7 +143,7 @@ pub(crate) async fn many<T: PgTransaction>(
     let rows = tx
         .run(PUBLISH_MANY, &params, statements)
         .await
-        .map_err(|source| PublishError::Database { what: what(), source })?;
+        .map_err(|source| PublishError::database(what(), source))?;
     if rows.len() != events.len() {
         return Err(PublishError::UnknownAnswer {
             what: what(),
@@ -106,8 +154,12 @@ pub(crate) async fn many<T: PgTransaction>(
 }
 
 fn answer(row: &Row, what: impl Fn() -> String) -> Result<Published, PublishError> {
-    let answer: &str =
-        row.try_get(0).map_err(|source| PublishError::Database { what: what(), source })?;
+    let answer: &str = row.try_get(0).map_err(|source| PublishError::database(what(), source))?;
+    read(answer, what)
+}
+
+/// What the database's answer means.
+pub(crate) fn read(answer: &str, what: impl Fn() -> String) -> Result<Published, PublishError> {
     Published::parse(answer)
         .ok_or_else(|| PublishError::UnknownAnswer { what: what(), answer: answer.to_owned() })
 }

@@ -5,14 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use postrider_event::schema::{CODE, Check, Fault, Known, SchemaCache, invalid};
 use postrider_event::{Event, InvalidEvent};
-use tokio_postgres::Row;
-use tokio_postgres::types::Type;
 use tracing::warn;
 
 use crate::PublishError;
-use crate::transaction::{Param, PgTransaction, Statements};
-
-const SCHEMA: &str = include_str!("../sql/event_type/schema.sql");
+use crate::checks::{Catalog, Declared};
 
 /// Compiled schemas. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -24,66 +20,58 @@ type Rules = HashMap<String, (Check, Known)>;
 impl Schemas {
     /// # Errors
     /// [`PublishError::Invalid`] when the event does not fit and is not to be published.
-    pub(crate) async fn one<T: PgTransaction>(
+    pub(crate) async fn one<C: Catalog>(
         &self,
-        tx: &T,
+        catalog: &mut C,
         event: &Event,
-        statements: Statements,
     ) -> Result<(), PublishError> {
-        let rules = self.rules(tx, &[event.event_type().as_str()], statements).await?;
+        let rules = self.rules(catalog, &[event.event_type().as_str()]).await?;
         judge(&rules, event).map_err(PublishError::Invalid)
     }
 
     /// # Errors
     /// As [`Schemas::one`], for the first event that does not fit.
-    pub(crate) async fn many<T: PgTransaction>(
+    pub(crate) async fn many<C: Catalog>(
         &self,
-        tx: &T,
+        catalog: &mut C,
         events: &[Event],
-        statements: Statements,
     ) -> Result<(), PublishError> {
         let types: BTreeSet<&str> = events.iter().map(|e| e.event_type().as_str()).collect();
         let types: Vec<&str> = types.into_iter().collect();
-        let rules = self.rules(tx, &types, statements).await?;
+        let rules = self.rules(catalog, &types).await?;
         for (index, event) in events.iter().enumerate() {
             judge(&rules, event).map_err(|fault| fault.in_batch(index))?;
         }
         Ok(())
     }
 
-    async fn rules<T: PgTransaction>(
+    async fn rules<C: Catalog>(
         &self,
-        tx: &T,
+        catalog: &mut C,
         types: &[&str],
-        statements: Statements,
     ) -> Result<Rules, PublishError> {
         let known: Vec<Option<Known>> = types.iter().map(|name| self.0.get(name)).collect();
         let versions: Vec<Option<i64>> =
             known.iter().map(|known| known.as_ref().map(|known| known.version)).collect();
-        let params: [Param<'_>; 2] = [(&types, Type::TEXT_ARRAY), (&versions, Type::INT8_ARRAY)];
-        let failed = |source| PublishError::Database {
-            what: "an event: looking for the schema of its type".to_owned(),
-            source,
-        };
-        let rows = tx.run(SCHEMA, &params, statements).await.map_err(failed)?;
+        let declared = catalog.declared(types, &versions).await?;
         let mut known: HashMap<&str, Known> =
             types.iter().zip(known).filter_map(|(name, known)| Some((*name, known?))).collect();
-        rows.iter().map(|row| self.rule(row, &mut known).map_err(failed)).collect()
+        Ok(declared.into_iter().map(|declared| self.rule(declared, &mut known)).collect())
     }
 
     fn rule(
         &self,
-        row: &Row,
+        declared: Declared,
         known: &mut HashMap<&str, Known>,
-    ) -> Result<(String, (Check, Known)), tokio_postgres::Error> {
-        let name: String = row.try_get(0)?;
+    ) -> (String, (Check, Known)) {
+        let name = declared.event_type;
         // A word of a newer installation is taken for the one that harms nobody.
-        let check = Check::parse(row.try_get(2)?).unwrap_or(Check::Report);
-        let known = match (row.try_get::<_, Option<&str>>(3)?, known.remove(name.as_str())) {
+        let check = Check::parse(&declared.check).unwrap_or(Check::Report);
+        let known = match (declared.schema, known.remove(name.as_str())) {
             (None, Some(known)) => known,
-            (text, _) => self.0.keep(&name, row.try_get(1)?, text.unwrap_or_default()),
+            (text, _) => self.0.keep(&name, declared.version, text.as_deref().unwrap_or_default()),
         };
-        Ok((name, (check, known)))
+        (name, (check, known))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Publishing from the command line: by the library that services use, each event in a transaction of its own, payloads held to the catalog.
 
 use postrider::{
-    CommitError, Event, InvalidEvent, Outbox, PublishError, Published, checked_commit,
+    CommitError, DriverError, Event, InvalidEvent, Outbox, PublishError, Published, checked_commit,
 };
 use postrider_store::{Client, StoreError};
 
@@ -43,15 +43,14 @@ pub(super) fn invalid(error: InvalidEvent) -> Failure {
 fn publish_failure(error: PublishError) -> Failure {
     match error {
         PublishError::Invalid(error) => invalid(error),
-        PublishError::Database { source, .. }
-            if source.code().is_some_and(|code| code.code() == "22023") =>
-        {
+        PublishError::Database { sqlstate: Some(state), source, .. } if state.code() == "22023" => {
             // The database's own check of an event: as much the caller's mistake as those made before any SQL.
-            let message =
-                source.as_db_error().map_or_else(String::new, |error| error.message().to_owned());
+            let message = source.message().unwrap_or_default();
             Failure::new(Exit::Usage, message.trim_start_matches("postrider: ").to_owned())
         }
-        PublishError::Database { source, .. } => refused(StoreError::driver("publishing", source)),
+        PublishError::Database { source: DriverError::TokioPostgres(source), .. } => {
+            refused(StoreError::driver("publishing", source))
+        }
         other => Failure::new(Exit::Failed, "nothing was published").why(with_causes(&other)),
     }
 }

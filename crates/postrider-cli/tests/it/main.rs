@@ -4,6 +4,7 @@
 
 mod bad_inputs;
 mod batches;
+mod client;
 mod config;
 mod database;
 mod demo;

@@ -15,7 +15,7 @@ use crate::stage::Stage;
 const INPUTS: usize = 300;
 
 #[derive(Debug, Clone)]
-struct Input {
+pub(crate) struct Input {
     tenant: String,
     event_type: String,
     key: Vec<String>,
@@ -127,7 +127,7 @@ fn input() -> impl Strategy<Value = Input> {
     )
 }
 
-fn inputs() -> Vec<Input> {
+pub(crate) fn inputs() -> Vec<Input> {
     let mut runner = TestRunner::deterministic();
     let strategy = input();
     (0..INPUTS)
@@ -136,7 +136,7 @@ fn inputs() -> Vec<Input> {
 }
 
 impl Input {
-    fn event(&self) -> Event {
+    pub(crate) fn event(&self) -> Event {
         let event_type = EventType::parse(&*self.event_type).expect("a valid type");
         let mut event =
             Event::new(event_type, &*self.tenant).id_from(&self.key).labels(self.labels.clone());
@@ -198,7 +198,7 @@ impl Input {
 
 /// All columns of the event's three rows, as text, but `seq` and `created_at`; times as their distance from it, and the
 /// envelope with it blanked out.
-const ROWS: &str = "
+pub(crate) const ROWS: &str = "
     SELECT jsonb_build_object(
         'ledger', to_jsonb(l) - 'seq' - 'created_at',
         'event', to_jsonb(e) - 'seq' - 'created_at' - 'expires_at' - 'envelope',
@@ -209,7 +209,7 @@ const ROWS: &str = "
         'same', l.seq = e.seq AND e.seq = p.seq AND l.created_at = e.created_at AND e.created_at = p.created_at)::text
     FROM postrider.webhook_event_ids l, postrider.webhook_events e, postrider.webhook_events_pending p";
 
-async fn rows(tx: &Transaction<'_>, question: &Statement) -> String {
+pub(crate) async fn rows(tx: &Transaction<'_>, question: &Statement) -> String {
     let rows = tx.query(question, &[]).await.expect("one event can be read");
     assert_eq!(rows.len(), 1);
     rows[0].get(0)

@@ -166,13 +166,13 @@ async fn a_best_effort_publish_never_notifies() {
     }
 }
 
-struct Listener {
+pub(crate) struct Listener {
     client: Client,
     counting: JoinSet<usize>,
 }
 
 impl Listener {
-    async fn start(stage: &Stage) -> Self {
+    pub(crate) async fn start(stage: &Stage) -> Self {
         let (client, mut connection) =
             tokio_postgres::connect(stage.db.url(), NoTls).await.unwrap();
         let mut counting = JoinSet::new();
@@ -188,7 +188,7 @@ impl Listener {
     }
 
     /// What arrived up to now: the server sends what is due before it answers a query.
-    async fn notifications(mut self) -> usize {
+    pub(crate) async fn notifications(mut self) -> usize {
         self.client.batch_execute("SELECT 1").await.unwrap();
         drop(self.client);
         self.counting.join_next().await.unwrap().unwrap()

@@ -9,6 +9,7 @@ mod best_effort;
 mod commit;
 mod generated;
 mod isolation;
+mod libraries;
 mod publish;
 mod rights;
 #[cfg(feature = "schema")]

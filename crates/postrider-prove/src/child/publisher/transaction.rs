@@ -110,7 +110,9 @@ async fn write(tx: &Transaction<'_>, txn: &str, event: &Event) -> anyhow::Result
     match publish_tx(tx, event).await {
         Ok(Published::Inserted | Published::Duplicate) => {}
         Ok(other) => bail!("publishing {} led to {other:?}", event.id()),
-        Err(PublishError::Database { source, .. }) if is_lost(&source) => {
+        Err(PublishError::Database { source, .. })
+            if source.tokio_postgres().is_some_and(is_lost) =>
+        {
             return Ok(None);
         }
         Err(error) => return Err(error).context("publish"),
