@@ -43,7 +43,7 @@ def requests(model):
 
 def declared(name, schema, is_request, enums):
     parts, _ = choices(schema)
-    if len(parts) > 1:
+    if len(parts) > 1 and all(variant(part) for part in parts):
         return union(name, comment(schema), parts, enums)
     if schema.get("properties") is None:
         return f"/// {comment(schema) or name}\npub type {name} = {typed(schema)};\n"
@@ -97,9 +97,17 @@ def union(name, note, parts, enums):
         if not of and "properties" in part:
             of = name + "Open"
             inner += "\n" + struct(of, part, False)
-        variant = of or {"string": "Text", "number": "Number", "boolean": "Bool", "integer": "Integer"}[kinds(part)[0][0]]
-        text += f"    /// {comment(part) or variant}\n    {variant}({of or typed(part)}),\n"
+        named = of or variant(part)
+        text += f"    /// {comment(part) or named}\n    {named}({of or typed(part)}),\n"
     return text + "}\n" + inner
+
+
+def variant(part):
+    """What one of several is called; nothing where it can be anything."""
+    words = {"string": "Text", "number": "Number", "boolean": "Bool", "integer": "Integer", "object": "Open"}
+    found = kinds(part)[0]
+    known = words.get(found[0]) if len(found) == 1 else None
+    return reference(part) or (known if known != "Open" or "properties" in part else None)
 
 
 def weight(part):

@@ -44,10 +44,22 @@ impl Client {
         EventsApi(self)
     }
 
+    /// `filters` of the API.
+    #[must_use]
+    pub fn filters(&self) -> FiltersApi<'_> {
+        FiltersApi(self)
+    }
+
     /// `jobs` of the API.
     #[must_use]
     pub fn jobs(&self) -> JobsApi<'_> {
         JobsApi(self)
+    }
+
+    /// `tenants` of the API.
+    #[must_use]
+    pub fn tenants(&self) -> TenantsApi<'_> {
+        TenantsApi(self)
     }
 }
 
@@ -239,6 +251,31 @@ impl EndpointsApi<'_> {
             .await
     }
 
+    /// What an endpoint wants, in order, read by who cannot be reached; a cursor acknowledges what came before it.
+    pub fn events(&self, endpoint_id: &str, query: &PullEvents) -> Pages<Event> {
+        Pages::new(
+            self.0,
+            Request::new(Method::GET, format!("/api/v1/endpoints/{}/events", part(endpoint_id)))
+                .query(query),
+        )
+    }
+
+    /// Keeps what an endpoint is owed waiting; events go on being matched, and nothing is lost.
+    ///
+    /// # Errors
+    /// [`Error::Problem`] with what the API answered, or [`Error::Unreachable`].
+    pub async fn pause(&self, endpoint_id: &str, body: Option<&Pause>) -> Result<Endpoint, Error> {
+        self.0
+            .call(
+                Request::new(
+                    Method::POST,
+                    format!("/api/v1/endpoints/{}/pause", part(endpoint_id)),
+                )
+                .body_if(body),
+            )
+            .await
+    }
+
     /// Sends what an endpoint failed to get, or missed, once more, in the background.
     ///
     /// # Errors
@@ -256,6 +293,19 @@ impl EndpointsApi<'_> {
                 )
                 .body(body),
             )
+            .await
+    }
+
+    /// Lets a paused endpoint go on, with a clean record of its health; what waited goes at once.
+    ///
+    /// # Errors
+    /// [`Error::Problem`] with what the API answered, or [`Error::Unreachable`].
+    pub async fn resume(&self, endpoint_id: &str) -> Result<Endpoint, Error> {
+        self.0
+            .call(Request::new(
+                Method::POST,
+                format!("/api/v1/endpoints/{}/resume", part(endpoint_id)),
+            ))
             .await
     }
 
@@ -426,6 +476,20 @@ impl EventsApi<'_> {
     }
 }
 
+/// `filters` of the API.
+#[derive(Debug, Clone, Copy)]
+pub struct FiltersApi<'a>(&'a Client);
+
+impl FiltersApi<'_> {
+    /// What event types and a filter say of an event, clause by clause, or would have matched among the last ones.
+    ///
+    /// # Errors
+    /// [`Error::Problem`] with what the API answered, or [`Error::Unreachable`].
+    pub async fn test(&self, body: &FilterTest) -> Result<FilterTested, Error> {
+        self.0.call(Request::new(Method::POST, "/api/v1/filters/test").body(body)).await
+    }
+}
+
 /// `jobs` of the API.
 #[derive(Debug, Clone, Copy)]
 pub struct JobsApi<'a>(&'a Client);
@@ -450,5 +514,37 @@ impl JobsApi<'_> {
     /// [`Error::Problem`] with what the API answered, or [`Error::Unreachable`].
     pub async fn stop(&self, job_id: &str) -> Result<Job, Error> {
         self.0.call(Request::new(Method::POST, format!("/api/v1/jobs/{}/stop", part(job_id)))).await
+    }
+}
+
+/// `tenants` of the API.
+#[derive(Debug, Clone, Copy)]
+pub struct TenantsApi<'a>(&'a Client);
+
+impl TenantsApi<'_> {
+    /// Tenants that ever published, had an endpoint or have settings, by their names.
+    pub fn list(&self, query: &ListTenants) -> Pages<Tenant> {
+        Pages::new(self.0, Request::new(Method::GET, "/api/v1/tenants").query(query))
+    }
+
+    /// What is set of a tenant.
+    ///
+    /// # Errors
+    /// [`Error::Problem`] with what the API answered, or [`Error::Unreachable`].
+    pub async fn get(&self, tenant_id: &str) -> Result<Tenant, Error> {
+        self.0.call(Request::new(Method::GET, format!("/api/v1/tenants/{}", part(tenant_id)))).await
+    }
+
+    /// Changes what is named of a tenant; its limits are for admins to say.
+    ///
+    /// # Errors
+    /// [`Error::Problem`] with what the API answered, or [`Error::Unreachable`].
+    pub async fn update(&self, tenant_id: &str, body: &TenantChanges) -> Result<Tenant, Error> {
+        self.0
+            .call(
+                Request::new(Method::PATCH, format!("/api/v1/tenants/{}", part(tenant_id)))
+                    .body(body),
+            )
+            .await
     }
 }

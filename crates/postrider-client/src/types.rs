@@ -213,7 +213,7 @@ pub struct Endpoint {
     pub has_tls: bool,
     /// `id`.
     pub id: String,
-    /// `kind`.
+    /// pull: its events are read at /endpoints/{endpoint_id}/events. One of webhook, pull.
     pub kind: String,
     /// `max_in_flight`.
     pub max_in_flight: Option<i64>,
@@ -223,6 +223,10 @@ pub struct Endpoint {
     pub on_failure: String,
     /// `ordering`.
     pub ordering: String,
+    /// Since when somebody has kept its deliveries waiting.
+    pub paused_at: Option<String>,
+    /// `paused_reason`.
+    pub paused_reason: Option<String>,
     /// Requests a second.
     pub rate_limit: Option<i64>,
     /// Before attempt 2, 3, …; null: the standard schedule.
@@ -235,8 +239,8 @@ pub struct Endpoint {
     pub timeout_ms: Option<i64>,
     /// `updated_at`.
     pub updated_at: String,
-    /// `url`.
-    pub url: String,
+    /// Null of an endpoint that is read.
+    pub url: Option<String>,
 }
 
 /// What an endpoint is to be, or to become.
@@ -290,6 +294,9 @@ pub struct EndpointChanges {
     /// `timeout_ms`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<Option<i64>>,
+    /// A client certificate with its key, authorities of its own, or both; what is not named stays. Never shown again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Option<NewTls>>,
     /// https, without user and password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<Option<String>>,
@@ -301,6 +308,9 @@ pub struct EndpointChanges {
 pub struct EndpointCreated {
     /// The kind of its login.
     pub auth: Option<Secret<String>>,
+    /// The job that sends it what it would have wanted before.
+    #[serde(default)]
+    pub backfill_job_id: Option<String>,
     /// `batch`.
     pub batch: Option<Batch>,
     /// `capture_responses`.
@@ -325,7 +335,7 @@ pub struct EndpointCreated {
     pub has_tls: bool,
     /// `id`.
     pub id: String,
-    /// `kind`.
+    /// pull: its events are read at /endpoints/{endpoint_id}/events. One of webhook, pull.
     pub kind: String,
     /// `max_in_flight`.
     pub max_in_flight: Option<i64>,
@@ -335,6 +345,10 @@ pub struct EndpointCreated {
     pub on_failure: String,
     /// `ordering`.
     pub ordering: String,
+    /// Since when somebody has kept its deliveries waiting.
+    pub paused_at: Option<String>,
+    /// `paused_reason`.
+    pub paused_reason: Option<String>,
     /// Requests a second.
     pub rate_limit: Option<i64>,
     /// Before attempt 2, 3, …; null: the standard schedule.
@@ -349,8 +363,8 @@ pub struct EndpointCreated {
     pub timeout_ms: Option<i64>,
     /// `updated_at`.
     pub updated_at: String,
-    /// `url`.
-    pub url: String,
+    /// Null of an endpoint that is read.
+    pub url: Option<String>,
 }
 
 /// An endpoint that is gone.
@@ -383,6 +397,9 @@ pub struct Event {
     pub attributes: Value,
     /// `created_at`.
     pub created_at: String,
+    /// The body of every request, as it was published; not in the list of the newest.
+    #[serde(default)]
+    pub envelope: Value,
     /// `expires_at`.
     pub expires_at: Option<String>,
     /// `id`.
@@ -409,7 +426,8 @@ pub struct EventDetail {
     pub created_at: String,
     /// How many deliveries it has, by their status; of more than a thousand the first thousand count.
     pub deliveries: BTreeMap<String, i64>,
-    /// The body of every request, as it was published.
+    /// The body of every request, as it was published; not in the list of the newest.
+    #[serde(default)]
     pub envelope: Value,
     /// `expires_at`.
     pub expires_at: Option<String>,
@@ -569,6 +587,39 @@ pub struct FieldError {
     pub pointer: String,
 }
 
+/// A filter, and what it is tried on: exactly one of event, event_id and last.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct FilterTest {
+    /// An event that need not exist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<SampleEvent>,
+    /// One that was published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+    /// As an endpoint has them; all if nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_types: Option<Vec<String>>,
+    /// As an endpoint has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Value>,
+    /// So many that the tenant published last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<i64>,
+    /// An admin's to say; a tenant's key asks about its tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+}
+
+/// What came of trying a filter.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum FilterTested {
+    /// OneTried
+    OneTried(OneTried),
+    /// LastTried
+    LastTried(LastTried),
+}
+
 /// Bulk work in the background.
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
@@ -611,6 +662,26 @@ pub struct Job {
     pub wanted: Value,
 }
 
+/// What it would have matched among the last events.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct LastTried {
+    /// Those it matches, the newest first.
+    pub event_ids: Vec<String>,
+    /// Of each clause that failed, by its JSON pointer into the endpoint, for how many events; one event may fail by several.
+    pub failed_clauses: BTreeMap<String, i64>,
+    /// `looked_at`.
+    pub looked_at: i64,
+    /// `matched`.
+    pub matched: i64,
+    /// `missed`.
+    pub missed: i64,
+    /// When the oldest that was looked at was published.
+    pub oldest: Option<String>,
+    /// Events that no filter can read.
+    pub unreadable: i64,
+}
+
 /// A key to be made.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct NewApiKey {
@@ -625,6 +696,16 @@ pub struct NewApiKey {
     /// None, or null: an admin key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
+}
+
+/// Events of which time are sent to a new endpoint besides those to come.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct NewBackfill {
+    /// Deliveries a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<i64>,
+    /// `since`.
+    pub since: String,
 }
 
 /// NewBatch
@@ -650,6 +731,9 @@ pub struct NewEndpoint {
     /// basic, bearer or oauth2; never shown again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Secret<Value>>,
+    /// What it would have wanted before it was there is sent to it too, in the background.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<NewBackfill>,
     /// `batch`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<NewBatch>,
@@ -674,6 +758,9 @@ pub struct NewEndpoint {
     /// Of each request, beside those of ours; never shown again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers: Option<Secret<BTreeMap<String, String>>>,
+    /// webhook, if nothing is said; pull: its events are read, and it has no url. One of webhook, pull.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// `max_in_flight`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<i64>,
@@ -704,8 +791,12 @@ pub struct NewEndpoint {
     /// `timeout_ms`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<i64>,
+    /// A client certificate with its key, authorities of its own, or both; what is not named stays. Never shown again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<NewTls>,
     /// https, without user and password.
-    pub url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// An event as it is sent to us.
@@ -769,6 +860,38 @@ pub struct NewSecret {
     pub value: Option<Secret<String>>,
 }
 
+/// PEM texts. No `Debug`: one of them is a key.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct NewTls {
+    /// The authorities that are believed, instead of the usual ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
+    /// The client certificate, with what is between it and its authority; together with its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+    /// `key`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// What it says of one event.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct OneTried {
+    /// One for the event types and one for each clause: where it stands, whether it holds, and why. All must hold.
+    pub clauses: Vec<Value>,
+    /// `matched`.
+    pub matched: bool,
+}
+
+/// Why an endpoint is paused.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Pause {
+    /// For whoever looks at it later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// A problem as it is answered.
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
@@ -804,7 +927,7 @@ pub struct Published {
     pub r#type: String,
 }
 
-/// The words of explain::Reason. One of matched, pending, failed, type, filter, broken_filter, disabled, created_later, changed_since, own_trouble.
+/// The words of explain::Reason. One of matched, pending, failed, type, filter, broken_filter, disabled, created_later, changed_since, own_trouble, read.
 pub type ReasonWord = String;
 
 /// What is to be recovered.
@@ -904,6 +1027,21 @@ pub struct Rotation {
     pub secret: Option<Option<NewSecret>>,
 }
 
+/// An event to try a filter on.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SampleEvent {
+    /// `attributes`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Value>,
+    /// `data`.
+    pub data: Value,
+    /// `labels`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Vec<String>>,
+    /// `type`.
+    pub r#type: String,
+}
+
 /// What an attribute may be.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -944,6 +1082,36 @@ pub struct Sent {
     pub status: String,
 }
 
+/// A tenant. It is there by its name, whether anything was ever set of it or not.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct Tenant {
+    /// `id`.
+    pub id: String,
+    /// Requests in flight to all its endpoints together; null: no limit.
+    pub max_in_flight: Option<i64>,
+    /// Requests a second to all its endpoints together; null: no limit.
+    pub rate_limit: Option<i64>,
+    /// Null: nothing was ever set.
+    pub updated_at: Option<String>,
+    /// `workflows_config`.
+    pub workflows_config: WorkflowsConfig,
+}
+
+/// What is to change of a tenant. What is left out stays.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct TenantChanges {
+    /// Null: no limit. For admins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_in_flight: Option<i64>,
+    /// Null: no limit. For admins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<i64>,
+    /// `workflows_config`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workflows_config: Option<WorkflowsChanges>,
+}
+
 /// What an event is to one endpoint.
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
@@ -960,6 +1128,22 @@ pub struct Verdict {
     pub reason: ReasonWord,
     /// Null: it was deleted.
     pub url: Option<String>,
+}
+
+/// The same of its e-mails. What is not known here is ignored: others keep settings of theirs in the same place.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct WorkflowsChanges {
+    /// `capture_messaging_engagement_events`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capture_messaging_engagement_events: Option<bool>,
+}
+
+/// What becomes of what people do with the tenant's e-mails.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct WorkflowsConfig {
+    /// Whether such events go to analytics.
+    pub capture_messaging_engagement_events: bool,
 }
 
 /// Sends what an endpoint failed to get, or missed, once more, in the background.
@@ -1045,6 +1229,20 @@ pub struct ListEndpointDeliveries {
     pub limit: Option<i64>,
 }
 
+/// What may be said of `endpoints().events`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct PullEvents {
+    /// The next_cursor of the page before, which is acknowledged with that; start: from the oldest event that is left; nothing: from what was acknowledged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// How many at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+    /// So many seconds for something to come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait: Option<i64>,
+}
+
 /// What may be said of `event_types().list`.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct ListEventTypes {
@@ -1076,6 +1274,9 @@ pub struct ListEvents {
     /// Not older than this; a day ago if nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
+    /// Oldest first, from this next_cursor on, or from start; without cursor, and with envelopes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
     /// How many at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<i64>,
@@ -1119,6 +1320,14 @@ pub struct ListJobs {
     /// Only of this tenant; a tenant's key sees only its own anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
+    /// How many at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+}
+
+/// What may be said of `tenants().list`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ListTenants {
     /// How many at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<i64>,

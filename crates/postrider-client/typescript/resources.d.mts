@@ -127,11 +127,15 @@ export interface Endpoint {
   has_headers: boolean
   has_tls: boolean
   id: string
-  kind: string
+  /** pull: its events are read at /endpoints/{endpoint_id}/events. */
+  kind: 'webhook' | 'pull'
   max_in_flight: number | null
   metadata: Json
   on_failure: string
   ordering: string
+  /** Since when somebody has kept its deliveries waiting. */
+  paused_at: string | null
+  paused_reason: string | null
   /** Requests a second. */
   rate_limit: number | null
   /** Before attempt 2, 3, …; null: the standard schedule. */
@@ -141,7 +145,8 @@ export interface Endpoint {
   tenant_id: string
   timeout_ms: number | null
   updated_at: string
-  url: string
+  /** Null of an endpoint that is read. */
+  url: string | null
 }
 
 /** What an endpoint is to be, or to become. */
@@ -171,6 +176,8 @@ export interface EndpointChanges {
   /** Profiles as "github", "stripe=X-Signature", or as they are shown. */
   signing?: Json[] | null
   timeout_ms?: number | null
+  /** A client certificate with its key, authorities of its own, or both; what is not named stays. Never shown again. */
+  tls?: NewTls | null
   /** https, without user and password. */
   url?: string | null
 }
@@ -179,6 +186,8 @@ export interface EndpointChanges {
 export interface EndpointCreated {
   /** The kind of its login. */
   auth: string | null
+  /** The job that sends it what it would have wanted before. */
+  backfill_job_id?: string | null
   batch: Batch | null
   capture_responses: boolean
   created_at: string
@@ -191,11 +200,15 @@ export interface EndpointCreated {
   has_headers: boolean
   has_tls: boolean
   id: string
-  kind: string
+  /** pull: its events are read at /endpoints/{endpoint_id}/events. */
+  kind: 'webhook' | 'pull'
   max_in_flight: number | null
   metadata: Json
   on_failure: string
   ordering: string
+  /** Since when somebody has kept its deliveries waiting. */
+  paused_at: string | null
+  paused_reason: string | null
   /** Requests a second. */
   rate_limit: number | null
   /** Before attempt 2, 3, …; null: the standard schedule. */
@@ -207,7 +220,8 @@ export interface EndpointCreated {
   tenant_id: string
   timeout_ms: number | null
   updated_at: string
-  url: string
+  /** Null of an endpoint that is read. */
+  url: string | null
 }
 
 /** An endpoint that is gone. */
@@ -228,6 +242,8 @@ export interface EndpointTested {
 export interface Event {
   attributes: { [name: string]: Json } | null
   created_at: string
+  /** The body of every request, as it was published; not in the list of the newest. */
+  envelope?: { [name: string]: Json } | null
   expires_at: string | null
   id: string
   labels: string[]
@@ -243,8 +259,8 @@ export interface EventDetail {
   created_at: string
   /** How many deliveries it has, by their status; of more than a thousand the first thousand count. */
   deliveries: { [name: string]: number }
-  /** The body of every request, as it was published. */
-  envelope: { [name: string]: Json } | null
+  /** The body of every request, as it was published; not in the list of the newest. */
+  envelope?: { [name: string]: Json } | null
   expires_at: string | null
   id: string
   labels: string[]
@@ -341,6 +357,25 @@ export interface FieldError {
   pointer: string
 }
 
+/** A filter, and what it is tried on: exactly one of event, event_id and last. */
+export interface FilterTest {
+  /** An event that need not exist. */
+  event?: SampleEvent | null
+  /** One that was published. */
+  event_id?: string | null
+  /** As an endpoint has them; all if nothing is said. */
+  event_types?: string[] | null
+  /** As an endpoint has it. */
+  filter?: { [name: string]: Json } | null
+  /** So many that the tenant published last. */
+  last?: number | null
+  /** An admin's to say; a tenant's key asks about its tenant. */
+  tenant_id?: string | null
+}
+
+/** What came of trying a filter. */
+export type FilterTested = OneTried | LastTried
+
 /** Bulk work in the background. */
 export interface Job {
   created_at: string
@@ -368,6 +403,21 @@ export interface Job {
   wanted: { [name: string]: Json }
 }
 
+/** What it would have matched among the last events. */
+export interface LastTried {
+  /** Those it matches, the newest first. */
+  event_ids: string[]
+  /** Of each clause that failed, by its JSON pointer into the endpoint, for how many events; one event may fail by several. */
+  failed_clauses: { [name: string]: number }
+  looked_at: number
+  matched: number
+  missed: number
+  /** When the oldest that was looked at was published. */
+  oldest: string | null
+  /** Events that no filter can read. */
+  unreadable: number
+}
+
 /** A key to be made. */
 export interface NewApiKey {
   /** In seconds. */
@@ -377,6 +427,13 @@ export interface NewApiKey {
   scopes?: ('read' | 'write' | 'publish')[] | null
   /** None, or null: an admin key. */
   tenant_id?: string | null
+}
+
+/** Events of which time are sent to a new endpoint besides those to come. */
+export interface NewBackfill {
+  /** Deliveries a second. */
+  rate?: number | null
+  since: string
 }
 
 export interface NewBatch {
@@ -390,6 +447,8 @@ export interface NewBatch {
 export interface NewEndpoint {
   /** basic, bearer or oauth2; never shown again. */
   auth?: { [name: string]: Json } | null
+  /** What it would have wanted before it was there is sent to it too, in the background. */
+  backfill?: NewBackfill | null
   batch?: NewBatch | null
   capture_responses?: boolean | null
   description?: string | null
@@ -401,6 +460,8 @@ export interface NewEndpoint {
   format?: 'postrider' | 'standard' | 'cloudevents' | 'raw' | null
   /** Of each request, beside those of ours; never shown again. */
   headers?: { [name: string]: string } | null
+  /** webhook, if nothing is said; pull: its events are read, and it has no url. */
+  kind?: 'webhook' | 'pull' | null
   max_in_flight?: number | null
   /** What you like, up to 4 KiB. */
   metadata?: { [name: string]: Json } | null
@@ -417,8 +478,10 @@ export interface NewEndpoint {
   /** An admin's to say; a tenant's key adds for its tenant. */
   tenant_id?: string | null
   timeout_ms?: number | null
+  /** A client certificate with its key, authorities of its own, or both; what is not named stays. Never shown again. */
+  tls?: NewTls | null
   /** https, without user and password. */
-  url: string
+  url?: string
 }
 
 /** An event as it is sent to us. */
@@ -458,6 +521,28 @@ export interface NewSecret {
   value?: string | null
 }
 
+/** PEM texts. No `Debug`: one of them is a key. */
+export interface NewTls {
+  /** The authorities that are believed, instead of the usual ones. */
+  ca?: string | null
+  /** The client certificate, with what is between it and its authority; together with its key. */
+  certificate?: string | null
+  key?: string | null
+}
+
+/** What it says of one event. */
+export interface OneTried {
+  /** One for the event types and one for each clause: where it stands, whether it holds, and why. All must hold. */
+  clauses: ({ [name: string]: Json })[]
+  matched: boolean
+}
+
+/** Why an endpoint is paused. */
+export interface Pause {
+  /** For whoever looks at it later. */
+  reason?: string | null
+}
+
 /** A problem as it is answered. */
 export interface Problem {
   /** Stable: what a program goes by. */
@@ -481,8 +566,8 @@ export interface Published {
   type: string
 }
 
-/** The words of explain::Reason. One of matched, pending, failed, type, filter, broken_filter, disabled, created_later, changed_since, own_trouble. */
-export type ReasonWord = 'matched' | 'pending' | 'failed' | 'type' | 'filter' | 'broken_filter' | 'disabled' | 'created_later' | 'changed_since' | 'own_trouble'
+/** The words of explain::Reason. One of matched, pending, failed, type, filter, broken_filter, disabled, created_later, changed_since, own_trouble, read. */
+export type ReasonWord = 'matched' | 'pending' | 'failed' | 'type' | 'filter' | 'broken_filter' | 'disabled' | 'created_later' | 'changed_since' | 'own_trouble' | 'read'
 
 /** What is to be recovered. */
 export interface Recover {
@@ -535,6 +620,14 @@ export interface Rotation {
   secret?: NewSecret | null
 }
 
+/** An event to try a filter on. */
+export interface SampleEvent {
+  attributes?: { [name: string]: Json }
+  data: Json
+  labels?: string[]
+  type: string
+}
+
 /** What an attribute may be. */
 export type Scalar = string | number | boolean
 
@@ -556,6 +649,27 @@ export interface Sent {
   status: 'pending' | 'delivered' | 'exhausted' | 'rejected' | 'skipped' | 'expired' | 'cancelled'
 }
 
+/** A tenant. It is there by its name, whether anything was ever set of it or not. */
+export interface Tenant {
+  id: string
+  /** Requests in flight to all its endpoints together; null: no limit. */
+  max_in_flight: number | null
+  /** Requests a second to all its endpoints together; null: no limit. */
+  rate_limit: number | null
+  /** Null: nothing was ever set. */
+  updated_at: string | null
+  workflows_config: WorkflowsConfig
+}
+
+/** What is to change of a tenant. What is left out stays. */
+export interface TenantChanges {
+  /** Null: no limit. For admins. */
+  max_in_flight?: number | null
+  /** Null: no limit. For admins. */
+  rate_limit?: number | null
+  workflows_config?: WorkflowsChanges
+}
+
 /** What an event is to one endpoint. */
 export interface Verdict {
   /** What became of each clause of its types and filter, as they are now. */
@@ -567,6 +681,17 @@ export interface Verdict {
   reason: ReasonWord
   /** Null: it was deleted. */
   url: string | null
+}
+
+/** The same of its e-mails. What is not known here is ignored: others keep settings of theirs in the same place. */
+export interface WorkflowsChanges {
+  capture_messaging_engagement_events?: boolean
+}
+
+/** What becomes of what people do with the tenant's e-mails. */
+export interface WorkflowsConfig {
+  /** Whether such events go to analytics. */
+  capture_messaging_engagement_events: boolean
 }
 
 /** Of a request that changes something: the same key is carried out once. One is made if none is given. */
@@ -623,8 +748,14 @@ export interface EndpointsApi {
   disable(endpointId: string, options?: Once): Promise<Endpoint>
   /** Lets an endpoint have new events; sends nothing old. */
   enable(endpointId: string, options?: Once): Promise<Endpoint>
+  /** What an endpoint wants, in order, read by who cannot be reached; a cursor acknowledges what came before it. */
+  events(endpointId: string, options?: { after?: string; limit?: number; wait?: number }): AsyncIterable<Event>
+  /** Keeps what an endpoint is owed waiting; events go on being matched, and nothing is lost. */
+  pause(endpointId: string, body?: Pause, options?: Once): Promise<Endpoint>
   /** Sends what an endpoint failed to get, or missed, once more, in the background. */
   recover(endpointId: string, body: Recover, options?: Once): Promise<Counted | Job>
+  /** Lets a paused endpoint go on, with a clean record of its health; what waited goes at once. */
+  resume(endpointId: string, options?: Once): Promise<Endpoint>
   /** Gives an endpoint a new secret beside those it has, which end after the overlap. */
   rotateSecret(endpointId: string, body?: Rotation, options?: Once): Promise<SecretRotated>
   /** Sends a signed test event, whose delivery says what came of it. */
@@ -646,7 +777,7 @@ export interface EventTypesApi {
 
 export interface EventsApi {
   /** Events, the newest first. */
-  list(options?: { tenant_id?: string; type?: string; since?: string; limit?: number; cursor?: string }): AsyncIterable<Event>
+  list(options?: { tenant_id?: string; type?: string; since?: string; after?: string; limit?: number; cursor?: string }): AsyncIterable<Event>
   /** Publishes an event. */
   publish(body: NewEvent, options?: Once): Promise<Published>
   /** One event with its envelope. */
@@ -659,6 +790,11 @@ export interface EventsApi {
   redeliver(eventId: string, body?: Redeliver, options?: { tenant_id?: string } & Once): Promise<Redeliveries>
 }
 
+export interface FiltersApi {
+  /** What event types and a filter say of an event, clause by clause, or would have matched among the last ones. */
+  test(body: FilterTest, options?: Once): Promise<FilterTested>
+}
+
 export interface JobsApi {
   /** Jobs, the newest first. */
   list(options?: { tenant_id?: string; limit?: number; cursor?: string }): AsyncIterable<Job>
@@ -668,6 +804,15 @@ export interface JobsApi {
   stop(jobId: string, options?: Once): Promise<Job>
 }
 
+export interface TenantsApi {
+  /** Tenants that ever published, had an endpoint or have settings, by their names. */
+  list(options?: { limit?: number; cursor?: string }): AsyncIterable<Tenant>
+  /** What is set of a tenant. */
+  get(tenantId: string): Promise<Tenant>
+  /** Changes what is named of a tenant; its limits are for admins to say. */
+  update(tenantId: string, body: TenantChanges, options?: IfMatch): Promise<Tenant>
+}
+
 export interface Resources {
   readonly apiKeys: ApiKeysApi
   readonly audit: AuditApi
@@ -675,5 +820,7 @@ export interface Resources {
   readonly endpoints: EndpointsApi
   readonly eventTypes: EventTypesApi
   readonly events: EventsApi
+  readonly filters: FiltersApi
   readonly jobs: JobsApi
+  readonly tenants: TenantsApi
 }

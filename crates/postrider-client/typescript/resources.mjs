@@ -99,8 +99,20 @@ class EndpointsApi {
     return this.#transport.call('POST', `/api/v1/endpoints/${encodeURIComponent(endpointId)}/enable`, { idempotencyKey })
   }
 
+  events(endpointId, { after, limit, wait } = {}) {
+    return this.#transport.pages('GET', `/api/v1/endpoints/${encodeURIComponent(endpointId)}/events`, { query: { after, limit, wait } })
+  }
+
+  pause(endpointId, body, { idempotencyKey } = {}) {
+    return this.#transport.call('POST', `/api/v1/endpoints/${encodeURIComponent(endpointId)}/pause`, { body, idempotencyKey })
+  }
+
   recover(endpointId, body, { idempotencyKey } = {}) {
     return this.#transport.call('POST', `/api/v1/endpoints/${encodeURIComponent(endpointId)}/recover`, { body, idempotencyKey })
+  }
+
+  resume(endpointId, { idempotencyKey } = {}) {
+    return this.#transport.call('POST', `/api/v1/endpoints/${encodeURIComponent(endpointId)}/resume`, { idempotencyKey })
   }
 
   rotateSecret(endpointId, body, { idempotencyKey } = {}) {
@@ -147,8 +159,8 @@ class EventsApi {
     this.#transport = transport
   }
 
-  list({ tenant_id, type, since, limit, cursor } = {}) {
-    return this.#transport.pages('GET', '/api/v1/events', { query: { tenant_id, type, since, limit, cursor } })
+  list({ tenant_id, type, since, after, limit, cursor } = {}) {
+    return this.#transport.pages('GET', '/api/v1/events', { query: { tenant_id, type, since, after, limit, cursor } })
   }
 
   publish(body, { idempotencyKey } = {}) {
@@ -172,6 +184,18 @@ class EventsApi {
   }
 }
 
+class FiltersApi {
+  #transport
+
+  constructor(transport) {
+    this.#transport = transport
+  }
+
+  test(body, { idempotencyKey } = {}) {
+    return this.#transport.call('POST', '/api/v1/filters/test', { body, idempotencyKey })
+  }
+}
+
 class JobsApi {
   #transport
 
@@ -192,6 +216,26 @@ class JobsApi {
   }
 }
 
+class TenantsApi {
+  #transport
+
+  constructor(transport) {
+    this.#transport = transport
+  }
+
+  list({ limit, cursor } = {}) {
+    return this.#transport.pages('GET', '/api/v1/tenants', { query: { limit, cursor } })
+  }
+
+  get(tenantId) {
+    return this.#transport.call('GET', `/api/v1/tenants/${encodeURIComponent(tenantId)}`)
+  }
+
+  update(tenantId, body, { ifMatch } = {}) {
+    return this.#transport.call('PATCH', `/api/v1/tenants/${encodeURIComponent(tenantId)}`, { body, ifMatch })
+  }
+}
+
 export class Resources {
   constructor(transport) {
     this.apiKeys = new ApiKeysApi(transport)
@@ -200,6 +244,8 @@ export class Resources {
     this.endpoints = new EndpointsApi(transport)
     this.eventTypes = new EventTypesApi(transport)
     this.events = new EventsApi(transport)
+    this.filters = new FiltersApi(transport)
     this.jobs = new JobsApi(transport)
+    this.tenants = new TenantsApi(transport)
   }
 }

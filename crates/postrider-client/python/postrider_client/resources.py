@@ -126,6 +126,27 @@ class EndpointsApi(Resource):
         """Lets an endpoint have new events; sends nothing old."""
         return self._call("POST", f"/api/v1/endpoints/{self._part(endpoint_id)}/enable", idempotency_key=idempotency_key)
 
+    def events(
+        self,
+        endpoint_id: str,
+        *,
+        after: Optional[str] = None,
+        limit: Optional[int] = None,
+        wait: Optional[int] = None,
+    ) -> Iterator[types.Event]:
+        """What an endpoint wants, in order, read by who cannot be reached; a cursor acknowledges what came before it."""
+        return self._pages("GET", f"/api/v1/endpoints/{self._part(endpoint_id)}/events", query={"after": after, "limit": limit, "wait": wait})
+
+    def pause(
+        self,
+        endpoint_id: str,
+        body: Optional[types.Pause] = None,
+        *,
+        idempotency_key: Optional[str] = None,
+    ) -> types.Endpoint:
+        """Keeps what an endpoint is owed waiting; events go on being matched, and nothing is lost."""
+        return self._call("POST", f"/api/v1/endpoints/{self._part(endpoint_id)}/pause", body=body, idempotency_key=idempotency_key)
+
     def recover(
         self,
         endpoint_id: str,
@@ -135,6 +156,10 @@ class EndpointsApi(Resource):
     ) -> Union[types.Counted, types.Job]:
         """Sends what an endpoint failed to get, or missed, once more, in the background."""
         return self._call("POST", f"/api/v1/endpoints/{self._part(endpoint_id)}/recover", body=body, idempotency_key=idempotency_key)
+
+    def resume(self, endpoint_id: str, *, idempotency_key: Optional[str] = None) -> types.Endpoint:
+        """Lets a paused endpoint go on, with a clean record of its health; what waited goes at once."""
+        return self._call("POST", f"/api/v1/endpoints/{self._part(endpoint_id)}/resume", idempotency_key=idempotency_key)
 
     def rotate_secret(
         self,
@@ -186,11 +211,12 @@ class EventsApi(Resource):
         tenant_id: Optional[str] = None,
         type: Optional[str] = None,
         since: Optional[str] = None,
+        after: Optional[str] = None,
         limit: Optional[int] = None,
         cursor: Optional[str] = None,
     ) -> Iterator[types.Event]:
         """Events, the newest first."""
-        return self._pages("GET", "/api/v1/events", query={"tenant_id": tenant_id, "type": type, "since": since, "limit": limit, "cursor": cursor})
+        return self._pages("GET", "/api/v1/events", query={"tenant_id": tenant_id, "type": type, "since": since, "after": after, "limit": limit, "cursor": cursor})
 
     def publish(self, body: types.NewEvent, *, idempotency_key: Optional[str] = None) -> types.Published:
         """Publishes an event."""
@@ -220,6 +246,12 @@ class EventsApi(Resource):
         return self._call("POST", f"/api/v1/events/{self._part(event_id)}/redeliver", query={"tenant_id": tenant_id}, body=body, idempotency_key=idempotency_key)
 
 
+class FiltersApi(Resource):
+    def test(self, body: types.FilterTest, *, idempotency_key: Optional[str] = None) -> types.FilterTested:
+        """What event types and a filter say of an event, clause by clause, or would have matched among the last ones."""
+        return self._call("POST", "/api/v1/filters/test", body=body, idempotency_key=idempotency_key)
+
+
 class JobsApi(Resource):
     def list(
         self,
@@ -240,6 +272,20 @@ class JobsApi(Resource):
         return self._call("POST", f"/api/v1/jobs/{self._part(job_id)}/stop", idempotency_key=idempotency_key)
 
 
+class TenantsApi(Resource):
+    def list(self, *, limit: Optional[int] = None, cursor: Optional[str] = None) -> Iterator[types.Tenant]:
+        """Tenants that ever published, had an endpoint or have settings, by their names."""
+        return self._pages("GET", "/api/v1/tenants", query={"limit": limit, "cursor": cursor})
+
+    def get(self, tenant_id: str) -> types.Tenant:
+        """What is set of a tenant."""
+        return self._call("GET", f"/api/v1/tenants/{self._part(tenant_id)}")
+
+    def update(self, tenant_id: str, body: types.TenantChanges, *, if_match: Optional[str] = None) -> types.Tenant:
+        """Changes what is named of a tenant; its limits are for admins to say."""
+        return self._call("PATCH", f"/api/v1/tenants/{self._part(tenant_id)}", body=body, if_match=if_match)
+
+
 class Resources:
     def __init__(self, transport: Transport) -> None:
         self.api_keys = ApiKeysApi(transport)
@@ -248,4 +294,6 @@ class Resources:
         self.endpoints = EndpointsApi(transport)
         self.event_types = EventTypesApi(transport)
         self.events = EventsApi(transport)
+        self.filters = FiltersApi(transport)
         self.jobs = JobsApi(transport)
+        self.tenants = TenantsApi(transport)

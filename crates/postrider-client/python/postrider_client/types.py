@@ -124,18 +124,20 @@ class Endpoint(TypedDict):
     has_headers: bool
     has_tls: bool
     id: str
-    kind: str
+    kind: Literal["webhook", "pull"]  # pull: its events are read at /endpoints/{endpoint_id}/events.
     max_in_flight: Optional[int]
     metadata: Any
     on_failure: str
     ordering: str
+    paused_at: Optional[str]  # Since when somebody has kept its deliveries waiting.
+    paused_reason: Optional[str]
     rate_limit: Optional[int]  # Requests a second.
     retry_schedule_ms: Optional[List[int]]  # Before attempt 2, 3, …; null: the standard schedule.
     signing: Any  # Signing profiles.
     tenant_id: str
     timeout_ms: Optional[int]
     updated_at: str
-    url: str
+    url: Optional[str]  # Null of an endpoint that is read.
 
 
 class EndpointChanges(TypedDict, total=False):
@@ -157,12 +159,11 @@ class EndpointChanges(TypedDict, total=False):
     retry_schedule_ms: Optional[List[int]]  # Before attempt 2, 3, …; null: the standard schedule.
     signing: Optional[List[Any]]  # Profiles as "github", "stripe=X-Signature", or as they are shown.
     timeout_ms: Optional[int]
+    tls: Optional[NewTls]  # A client certificate with its key, authorities of its own, or both; what is not named stays. Never shown again.
     url: Optional[str]  # https, without user and password.
 
 
-class EndpointCreated(TypedDict):
-    """An endpoint that was added just now."""
-
+class _EndpointCreated(TypedDict):
     auth: Optional[str]  # The kind of its login.
     batch: Optional[Batch]
     capture_responses: bool
@@ -176,11 +177,13 @@ class EndpointCreated(TypedDict):
     has_headers: bool
     has_tls: bool
     id: str
-    kind: str
+    kind: Literal["webhook", "pull"]  # pull: its events are read at /endpoints/{endpoint_id}/events.
     max_in_flight: Optional[int]
     metadata: Any
     on_failure: str
     ordering: str
+    paused_at: Optional[str]  # Since when somebody has kept its deliveries waiting.
+    paused_reason: Optional[str]
     rate_limit: Optional[int]  # Requests a second.
     retry_schedule_ms: Optional[List[int]]  # Before attempt 2, 3, …; null: the standard schedule.
     secret: Optional[str]  # The signing secret, shown this once; null if the caller brought it, or nobody needs it.
@@ -188,7 +191,13 @@ class EndpointCreated(TypedDict):
     tenant_id: str
     timeout_ms: Optional[int]
     updated_at: str
-    url: str
+    url: Optional[str]  # Null of an endpoint that is read.
+
+
+class EndpointCreated(_EndpointCreated, total=False):
+    """An endpoint that was added just now."""
+
+    backfill_job_id: Optional[str]  # The job that sends it what it would have wanted before.
 
 
 class EndpointDeleted(TypedDict):
@@ -206,9 +215,7 @@ class EndpointTested(TypedDict):
     event_id: str
 
 
-class Event(TypedDict):
-    """An event in a list."""
-
+class _Event(TypedDict):
     attributes: Optional[Dict[str, Any]]
     created_at: str
     expires_at: Optional[str]
@@ -220,13 +227,16 @@ class Event(TypedDict):
     type: str
 
 
-class EventDetail(TypedDict):
-    """An event with all that was published."""
+class Event(_Event, total=False):
+    """An event in a list."""
 
+    envelope: Optional[Dict[str, Any]]  # The body of every request, as it was published; not in the list of the newest.
+
+
+class _EventDetail(TypedDict):
     attributes: Optional[Dict[str, Any]]
     created_at: str
     deliveries: Dict[str, int]  # How many deliveries it has, by their status; of more than a thousand the first thousand count.
-    envelope: Optional[Dict[str, Any]]  # The body of every request, as it was published.
     expires_at: Optional[str]
     id: str
     labels: List[str]
@@ -236,6 +246,12 @@ class EventDetail(TypedDict):
     tenant_id: str
     traceparent: Optional[str]
     type: str
+
+
+class EventDetail(_EventDetail, total=False):
+    """An event with all that was published."""
+
+    envelope: Optional[Dict[str, Any]]  # The body of every request, as it was published; not in the list of the newest.
 
 
 class EventType(TypedDict):
@@ -327,6 +343,20 @@ class FieldError(TypedDict):
     pointer: str  # A JSON pointer into the body, or ?name of a parameter.
 
 
+class FilterTest(TypedDict, total=False):
+    """A filter, and what it is tried on: exactly one of event, event_id and last."""
+
+    event: Optional[SampleEvent]  # An event that need not exist.
+    event_id: Optional[str]  # One that was published.
+    event_types: Optional[List[str]]  # As an endpoint has them; all if nothing is said.
+    filter: Optional[Dict[str, Any]]  # As an endpoint has it.
+    last: Optional[int]  # So many that the tenant published last.
+    tenant_id: Optional[str]  # An admin's to say; a tenant's key asks about its tenant.
+
+
+FilterTested = Union["OneTried", "LastTried"]
+
+
 class Job(TypedDict):
     """Bulk work in the background."""
 
@@ -350,6 +380,18 @@ class Job(TypedDict):
     wanted: Dict[str, Any]
 
 
+class LastTried(TypedDict):
+    """What it would have matched among the last events."""
+
+    event_ids: List[str]  # Those it matches, the newest first.
+    failed_clauses: Dict[str, int]  # Of each clause that failed, by its JSON pointer into the endpoint, for how many events; one event may fail by several.
+    looked_at: int
+    matched: int
+    missed: int
+    oldest: Optional[str]  # When the oldest that was looked at was published.
+    unreadable: int  # Events that no filter can read.
+
+
 class _NewApiKey(TypedDict):
     name: str
 
@@ -362,6 +404,16 @@ class NewApiKey(_NewApiKey, total=False):
     tenant_id: Optional[str]  # None, or null: an admin key.
 
 
+class _NewBackfill(TypedDict):
+    since: str
+
+
+class NewBackfill(_NewBackfill, total=False):
+    """Events of which time are sent to a new endpoint besides those to come."""
+
+    rate: Optional[int]  # Deliveries a second.
+
+
 class NewBatch(TypedDict, total=False):
     """NewBatch"""
 
@@ -371,14 +423,11 @@ class NewBatch(TypedDict, total=False):
     max_wait_ms: Optional[int]
 
 
-class _NewEndpoint(TypedDict):
-    url: str  # https, without user and password.
-
-
-class NewEndpoint(_NewEndpoint, total=False):
+class NewEndpoint(TypedDict, total=False):
     """What an endpoint is to be, or to become."""
 
     auth: Optional[Dict[str, Any]]  # basic, bearer or oauth2; never shown again.
+    backfill: Optional[NewBackfill]  # What it would have wanted before it was there is sent to it too, in the background.
     batch: Optional[NewBatch]
     capture_responses: Optional[bool]
     description: Optional[str]
@@ -387,6 +436,7 @@ class NewEndpoint(_NewEndpoint, total=False):
     filter: Optional[Dict[str, Any]]  # A pattern over type, attributes, labels and data.
     format: Optional[Literal["postrider", "standard", "cloudevents", "raw"]]
     headers: Optional[Dict[str, str]]  # Of each request, beside those of ours; never shown again.
+    kind: Optional[Literal["webhook", "pull"]]  # webhook, if nothing is said; pull: its events are read, and it has no url.
     max_in_flight: Optional[int]
     metadata: Optional[Dict[str, Any]]  # What you like, up to 4 KiB.
     on_failure: Optional[str]  # block, or skip:N after so many attempts.
@@ -397,6 +447,8 @@ class NewEndpoint(_NewEndpoint, total=False):
     signing: Optional[List[Any]]  # Profiles as "github", "stripe=X-Signature", or as they are shown.
     tenant_id: Optional[str]  # An admin's to say; a tenant's key adds for its tenant.
     timeout_ms: Optional[int]
+    tls: Optional[NewTls]  # A client certificate with its key, authorities of its own, or both; what is not named stays. Never shown again.
+    url: str  # https, without user and password.
 
 
 class _NewEvent(TypedDict):
@@ -433,6 +485,27 @@ class NewSecret(TypedDict, total=False):
     value: Optional[str]  # One of yours; else a new one is made.
 
 
+class NewTls(TypedDict, total=False):
+    """PEM texts. No `Debug`: one of them is a key."""
+
+    ca: Optional[str]  # The authorities that are believed, instead of the usual ones.
+    certificate: Optional[str]  # The client certificate, with what is between it and its authority; together with its key.
+    key: Optional[str]
+
+
+class OneTried(TypedDict):
+    """What it says of one event."""
+
+    clauses: List[Dict[str, Any]]  # One for the event types and one for each clause: where it stands, whether it holds, and why. All must hold.
+    matched: bool
+
+
+class Pause(TypedDict, total=False):
+    """Why an endpoint is paused."""
+
+    reason: Optional[str]  # For whoever looks at it later.
+
+
 class _Problem(TypedDict):
     code: str  # Stable: what a program goes by.
     detail: str  # For people.
@@ -457,7 +530,7 @@ class Published(TypedDict):
     type: str
 
 
-ReasonWord = Literal["matched", "pending", "failed", "type", "filter", "broken_filter", "disabled", "created_later", "changed_since", "own_trouble"]
+ReasonWord = Literal["matched", "pending", "failed", "type", "filter", "broken_filter", "disabled", "created_later", "changed_since", "own_trouble", "read"]
 
 
 class _Recover(TypedDict):
@@ -512,6 +585,18 @@ class Rotation(TypedDict, total=False):
     secret: Optional[NewSecret]
 
 
+class _SampleEvent(TypedDict):
+    data: Any
+    type: str
+
+
+class SampleEvent(_SampleEvent, total=False):
+    """An event to try a filter on."""
+
+    attributes: Dict[str, Any]
+    labels: List[str]
+
+
 Scalar = Union[str, float, bool]
 
 
@@ -533,6 +618,24 @@ class Sent(TypedDict):
     status: Literal["pending", "delivered", "exhausted", "rejected", "skipped", "expired", "cancelled"]
 
 
+class Tenant(TypedDict):
+    """A tenant. It is there by its name, whether anything was ever set of it or not."""
+
+    id: str
+    max_in_flight: Optional[int]  # Requests in flight to all its endpoints together; null: no limit.
+    rate_limit: Optional[int]  # Requests a second to all its endpoints together; null: no limit.
+    updated_at: Optional[str]  # Null: nothing was ever set.
+    workflows_config: WorkflowsConfig
+
+
+class TenantChanges(TypedDict, total=False):
+    """What is to change of a tenant. What is left out stays."""
+
+    max_in_flight: Optional[int]  # Null: no limit. For admins.
+    rate_limit: Optional[int]  # Null: no limit. For admins.
+    workflows_config: WorkflowsChanges
+
+
 class Verdict(TypedDict):
     """What an event is to one endpoint."""
 
@@ -542,3 +645,15 @@ class Verdict(TypedDict):
     endpoint_id: str
     reason: ReasonWord
     url: Optional[str]  # Null: it was deleted.
+
+
+class WorkflowsChanges(TypedDict, total=False):
+    """The same of its e-mails. What is not known here is ignored: others keep settings of theirs in the same place."""
+
+    capture_messaging_engagement_events: bool
+
+
+class WorkflowsConfig(TypedDict):
+    """What becomes of what people do with the tenant's e-mails."""
+
+    capture_messaging_engagement_events: bool  # Whether such events go to analytics.
