@@ -6,7 +6,7 @@ const event: NewEvent = { type: 'order.paid', key: ['1001'], data: { order: 1001
 
 export async function example(): Promise<string[]> {
   const urls: string[] = []
-  for await (const endpoint of client.endpoints.list({ limit: 10 })) urls.push((endpoint satisfies Endpoint).url)
+  for await (const endpoint of client.endpoints.list({ limit: 10 })) urls.push((endpoint satisfies Endpoint).url ?? 'pulled')
   try {
     const published = await client.events.publish(event, { idempotencyKey: 'one' })
     urls.push(published.outcome)

@@ -183,7 +183,7 @@ async fn an_endpoint_lives_gets_events_and_what_went_wrong_is_sent_again() {
     let (client, receiver) = (&stage.client, Receiver::start().await);
     let url = receiver.url("/");
     let wanted = NewEndpoint {
-        url: url.clone(),
+        url: Some(url.clone()),
         event_types: Some(vec!["shop.*".into()]),
         ..NewEndpoint::default()
     };
@@ -192,7 +192,7 @@ async fn an_endpoint_lives_gets_events_and_what_went_wrong_is_sent_again() {
     assert!(secret.expose().starts_with("whsec_"));
     assert!(!format!("{created:?}").contains(secret.expose()));
     let id = &*created.id;
-    assert_eq!(client.endpoints().get(id).await.unwrap().url, url);
+    assert_eq!(client.endpoints().get(id).await.unwrap().url, Some(url));
     let limited = |rate| EndpointChanges { rate_limit: Some(rate), ..EndpointChanges::default() };
     let updated = client.endpoints().update(id, &limited(Some(7))).await.unwrap();
     assert_eq!(updated.rate_limit, Some(7));
