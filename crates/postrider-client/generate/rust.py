@@ -142,7 +142,7 @@ def queried(operation):
 
 def query(operation):
     text = f"/// What may be said of `{operation.resource}().{operation.name}`.\n#[derive(Debug, Clone, Default, Serialize)]\n"
-    text += f"pub struct {camel(operation.id, True)} {{\n"
+    text += f"pub struct {camel(operation.id, True)}Query {{\n"
     for one in queried(operation):
         text += f"    /// {comment({**one['schema'], 'description': one.get('description', '')}) or '`' + one['name'] + '`.'}\n"
         text += '    #[serde(skip_serializing_if = "Option::is_none")]\n'
@@ -176,7 +176,7 @@ def method(operation):
     path = f'format!("{path}"{parts})' if parts else f'"{path}"'
     request = f"Request::new(Method::{operation.verb}, {path})"
     if queried(operation):
-        arguments.append(f"query: &{camel(operation.id, True)}")
+        arguments.append(f"query: &{camel(operation.id, True)}Query")
         request += ".query(query)"
     if operation.body:
         request += ".body(body)" if operation.body_required else ".body_if(body)"

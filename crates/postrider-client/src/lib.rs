@@ -2,7 +2,7 @@
 //! Whoever can publishes with the crate `postrider`, in a transaction of its own.
 //!
 //! ```no_run
-//! use postrider_client::types::{ListEvents, NewEvent};
+//! use postrider_client::types::{ListEventsQuery, NewEvent};
 //! use postrider_client::{Client, Error, json};
 //!
 //! # async fn example(key: &str) -> Result<(), Error> {
@@ -18,7 +18,7 @@
 //!     .await?;
 //! println!("{} {}", published.id, published.outcome);
 //!
-//! let mut events = client.events().list(&ListEvents::default());
+//! let mut events = client.events().list(&ListEventsQuery::default());
 //! while let Some(event) = events.next().await? {
 //!     println!("{} {}", event.id, event.r#type);
 //! }

@@ -69,7 +69,7 @@ pub struct ApiKeysApi<'a>(&'a Client);
 
 impl ApiKeysApi<'_> {
     /// Keys, never the keys themselves.
-    pub fn list(&self, query: &ListApiKeys) -> Pages<ApiKey> {
+    pub fn list(&self, query: &ListApiKeysQuery) -> Pages<ApiKey> {
         Pages::new(self.0, Request::new(Method::GET, "/api/v1/api-keys").query(query))
     }
 
@@ -98,7 +98,7 @@ pub struct AuditApi<'a>(&'a Client);
 
 impl AuditApi<'_> {
     /// Every change of what people set, the newest first.
-    pub fn list(&self, query: &ListAudit) -> Pages<AuditEntry> {
+    pub fn list(&self, query: &ListAuditQuery) -> Pages<AuditEntry> {
         Pages::new(self.0, Request::new(Method::GET, "/api/v1/audit").query(query))
     }
 }
@@ -109,7 +109,7 @@ pub struct DeliveriesApi<'a>(&'a Client);
 
 impl DeliveriesApi<'_> {
     /// Deliveries, those of the newest events first.
-    pub fn list(&self, query: &ListDeliveries) -> Pages<Delivery> {
+    pub fn list(&self, query: &ListDeliveriesQuery) -> Pages<Delivery> {
         Pages::new(self.0, Request::new(Method::GET, "/api/v1/deliveries").query(query))
     }
 
@@ -164,7 +164,7 @@ pub struct EndpointsApi<'a>(&'a Client);
 
 impl EndpointsApi<'_> {
     /// Endpoints, the oldest first.
-    pub fn list(&self, query: &ListEndpoints) -> Pages<Endpoint> {
+    pub fn list(&self, query: &ListEndpointsQuery) -> Pages<Endpoint> {
         Pages::new(self.0, Request::new(Method::GET, "/api/v1/endpoints").query(query))
     }
 
@@ -214,7 +214,11 @@ impl EndpointsApi<'_> {
     }
 
     /// What an endpoint is owed and got, also of one that was deleted.
-    pub fn deliveries(&self, endpoint_id: &str, query: &ListEndpointDeliveries) -> Pages<Delivery> {
+    pub fn deliveries(
+        &self,
+        endpoint_id: &str,
+        query: &ListEndpointDeliveriesQuery,
+    ) -> Pages<Delivery> {
         Pages::new(
             self.0,
             Request::new(
@@ -252,7 +256,7 @@ impl EndpointsApi<'_> {
     }
 
     /// What an endpoint wants, in order, read by who cannot be reached; a cursor acknowledges what came before it.
-    pub fn events(&self, endpoint_id: &str, query: &PullEvents) -> Pages<Event> {
+    pub fn events(&self, endpoint_id: &str, query: &PullEventsQuery) -> Pages<Event> {
         Pages::new(
             self.0,
             Request::new(Method::GET, format!("/api/v1/endpoints/{}/events", part(endpoint_id)))
@@ -329,6 +333,23 @@ impl EndpointsApi<'_> {
             .await
     }
 
+    /// What became of an endpoint's deliveries, by the hour or the day of their events.
+    ///
+    /// # Errors
+    /// [`Error::Problem`] with what the API answered, or [`Error::Unreachable`].
+    pub async fn stats(
+        &self,
+        endpoint_id: &str,
+        query: &EndpointStatsQuery,
+    ) -> Result<EndpointStats, Error> {
+        self.0
+            .call(
+                Request::new(Method::GET, format!("/api/v1/endpoints/{}/stats", part(endpoint_id)))
+                    .query(query),
+            )
+            .await
+    }
+
     /// Sends a signed test event, whose delivery says what came of it.
     ///
     /// # Errors
@@ -349,7 +370,7 @@ pub struct EventTypesApi<'a>(&'a Client);
 
 impl EventTypesApi<'_> {
     /// Event types by name, without their schemas and examples.
-    pub fn list(&self, query: &ListEventTypes) -> Pages<EventTypeSummary> {
+    pub fn list(&self, query: &ListEventTypesQuery) -> Pages<EventTypeSummary> {
         Pages::new(self.0, Request::new(Method::GET, "/api/v1/event-types").query(query))
     }
 
@@ -360,7 +381,7 @@ impl EventTypesApi<'_> {
     pub async fn import(
         &self,
         body: &EventTypeImport,
-        query: &ImportEventTypes,
+        query: &ImportEventTypesQuery,
     ) -> Result<EventTypesImported, Error> {
         self.0.call(Request::new(Method::PUT, "/api/v1/event-types").query(query).body(body)).await
     }
@@ -404,8 +425,8 @@ impl EventTypesApi<'_> {
 pub struct EventsApi<'a>(&'a Client);
 
 impl EventsApi<'_> {
-    /// Events, the newest first.
-    pub fn list(&self, query: &ListEvents) -> Pages<Event> {
+    /// Events, the newest first; attribute.NAME=VALUE narrows by an attribute.
+    pub fn list(&self, query: &ListEventsQuery) -> Pages<Event> {
         Pages::new(self.0, Request::new(Method::GET, "/api/v1/events").query(query))
     }
 
@@ -417,11 +438,27 @@ impl EventsApi<'_> {
         self.0.call(Request::new(Method::POST, "/api/v1/events").body(body)).await
     }
 
+    /// Whether there is such an event, and the newest one; attribute.NAME=VALUE narrows by an attribute.
+    ///
+    /// # Errors
+    /// [`Error::Problem`] with what the API answered, or [`Error::Unreachable`].
+    pub async fn exists(&self, query: &EventExistsQuery) -> Result<Existence, Error> {
+        self.0.call(Request::new(Method::GET, "/api/v1/events/exists").query(query)).await
+    }
+
+    /// How many events there were, by what, and how many users or other values they had.
+    ///
+    /// # Errors
+    /// [`Error::Problem`] with what the API answered, or [`Error::Unreachable`].
+    pub async fn stats(&self, query: &EventStatsQuery) -> Result<Stats, Error> {
+        self.0.call(Request::new(Method::GET, "/api/v1/events/stats").query(query)).await
+    }
+
     /// One event with its envelope.
     ///
     /// # Errors
     /// [`Error::Problem`] with what the API answered, or [`Error::Unreachable`].
-    pub async fn get(&self, event_id: &str, query: &ShowEvent) -> Result<EventDetail, Error> {
+    pub async fn get(&self, event_id: &str, query: &ShowEventQuery) -> Result<EventDetail, Error> {
         self.0
             .call(
                 Request::new(Method::GET, format!("/api/v1/events/{}", part(event_id)))
@@ -431,7 +468,7 @@ impl EventsApi<'_> {
     }
 
     /// Where an event went.
-    pub fn deliveries(&self, event_id: &str, query: &ListEventDeliveries) -> Pages<Delivery> {
+    pub fn deliveries(&self, event_id: &str, query: &ListEventDeliveriesQuery) -> Pages<Delivery> {
         Pages::new(
             self.0,
             Request::new(Method::GET, format!("/api/v1/events/{}/deliveries", part(event_id)))
@@ -446,7 +483,7 @@ impl EventsApi<'_> {
     pub async fn explain(
         &self,
         event_id: &str,
-        query: &ExplainEvent,
+        query: &ExplainEventQuery,
     ) -> Result<Explanation, Error> {
         self.0
             .call(
@@ -464,7 +501,7 @@ impl EventsApi<'_> {
         &self,
         event_id: &str,
         body: Option<&Redeliver>,
-        query: &RedeliverEvent,
+        query: &RedeliverEventQuery,
     ) -> Result<Redeliveries, Error> {
         self.0
             .call(
@@ -496,7 +533,7 @@ pub struct JobsApi<'a>(&'a Client);
 
 impl JobsApi<'_> {
     /// Jobs, the newest first.
-    pub fn list(&self, query: &ListJobs) -> Pages<Job> {
+    pub fn list(&self, query: &ListJobsQuery) -> Pages<Job> {
         Pages::new(self.0, Request::new(Method::GET, "/api/v1/jobs").query(query))
     }
 
@@ -523,7 +560,7 @@ pub struct TenantsApi<'a>(&'a Client);
 
 impl TenantsApi<'_> {
     /// Tenants that ever published, had an endpoint or have settings, by their names.
-    pub fn list(&self, query: &ListTenants) -> Pages<Tenant> {
+    pub fn list(&self, query: &ListTenantsQuery) -> Pages<Tenant> {
         Pages::new(self.0, Request::new(Method::GET, "/api/v1/tenants").query(query))
     }
 

@@ -379,6 +379,20 @@ pub struct EndpointDeleted {
     pub id: String,
 }
 
+/// What was counted.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct EndpointStats {
+    /// One of hour, day.
+    pub bucket: String,
+    /// `data`.
+    pub data: Vec<StatsPeriod>,
+    /// `since`.
+    pub since: String,
+    /// `until`.
+    pub until: String,
+}
+
 /// A test that is on its way.
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
@@ -561,6 +575,20 @@ pub struct EventTypesImported {
     pub dry_run: bool,
     /// `unchanged`.
     pub unchanged: i64,
+}
+
+/// Whether there is an event.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct Existence {
+    /// `at`.
+    pub at: Option<String>,
+    /// The newest.
+    pub event_id: Option<String>,
+    /// `exists`.
+    pub exists: bool,
+    /// `tenant_id`.
+    pub tenant_id: Option<String>,
 }
 
 /// What an event is to each endpoint of its tenant.
@@ -1082,6 +1110,44 @@ pub struct Sent {
     pub status: String,
 }
 
+/// What was counted.
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The smallest groups were left out.
+    pub cut: bool,
+    /// A thousand at most.
+    pub data: Vec<StatsGroup>,
+    /// `since`.
+    pub since: String,
+    /// `until`.
+    pub until: String,
+}
+
+/// StatsGroup
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct StatsGroup {
+    /// `count`.
+    pub count: i64,
+    /// Null: of events that have no such value.
+    pub key: Option<String>,
+    /// How many values there were of what `unique` names.
+    pub unique: Option<i64>,
+}
+
+/// StatsPeriod
+#[derive(Debug, Clone, Deserialize)]
+#[non_exhaustive]
+pub struct StatsPeriod {
+    /// Its beginning.
+    pub at: String,
+    /// Made for these deliveries so far.
+    pub attempts: i64,
+    /// By status.
+    pub deliveries: BTreeMap<String, i64>,
+}
+
 /// A tenant. It is there by its name, whether anything was ever set of it or not.
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
@@ -1158,7 +1224,7 @@ pub enum RecoverEndpointAnswer {
 
 /// What may be said of `api_keys().list`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct ListApiKeys {
+pub struct ListApiKeysQuery {
     /// Only of this tenant; a tenant's key sees only its own anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
@@ -1169,7 +1235,7 @@ pub struct ListApiKeys {
 
 /// What may be said of `audit().list`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct ListAudit {
+pub struct ListAuditQuery {
     /// Only of this tenant; a tenant's key sees only its own anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
@@ -1189,7 +1255,7 @@ pub struct ListAudit {
 
 /// What may be said of `deliveries().list`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct ListDeliveries {
+pub struct ListDeliveriesQuery {
     /// Only of this tenant; a tenant's key sees only its own anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
@@ -1206,7 +1272,7 @@ pub struct ListDeliveries {
 
 /// What may be said of `endpoints().list`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct ListEndpoints {
+pub struct ListEndpointsQuery {
     /// Only of this tenant; a tenant's key sees only its own anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
@@ -1217,7 +1283,7 @@ pub struct ListEndpoints {
 
 /// What may be said of `endpoints().deliveries`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct ListEndpointDeliveries {
+pub struct ListEndpointDeliveriesQuery {
     /// Only those that are this. One of pending, delivered, exhausted, rejected, skipped, expired, cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
@@ -1231,7 +1297,7 @@ pub struct ListEndpointDeliveries {
 
 /// What may be said of `endpoints().events`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct PullEvents {
+pub struct PullEventsQuery {
     /// The next_cursor of the page before, which is acknowledged with that; start: from the oldest event that is left; nothing: from what was acknowledged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
@@ -1243,9 +1309,23 @@ pub struct PullEvents {
     pub wait: Option<i64>,
 }
 
+/// What may be said of `endpoints().stats`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct EndpointStatsQuery {
+    /// Of events not older than this; a day ago if nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Of events older than this, now if nothing is said; at most 400 days later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Hours, 1,000 at most, or days; hours for up to a week if nothing is said. One of hour, day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
+}
+
 /// What may be said of `event_types().list`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct ListEventTypes {
+pub struct ListEventTypesQuery {
     /// Those that somebody declared, or those that were only met.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub declared: Option<bool>,
@@ -1256,7 +1336,7 @@ pub struct ListEventTypes {
 
 /// What may be said of `event_types().import`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct ImportEventTypes {
+pub struct ImportEventTypesQuery {
     /// Only say what would change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<bool>,
@@ -1264,16 +1344,34 @@ pub struct ImportEventTypes {
 
 /// What may be said of `events().list`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct ListEvents {
+pub struct ListEventsQuery {
     /// Only of this tenant; a tenant's key sees only its own anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
     /// An exact type, or a prefix as email.*.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r#type: Option<String>,
+    /// The attribute user_id, else distinct_id in the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distinct_id: Option<String>,
+    /// One of its labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Where it stands. One of pending, failed, fanned_out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
     /// Not older than this; a day ago if nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
+    /// Older than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Instead of since: not older than 30m, 24h, 7d ….
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
+    /// Newest first (desc) or oldest first (asc). One of asc, desc.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
     /// Oldest first, from this next_cursor on, or from start; without cursor, and with envelopes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
@@ -1282,9 +1380,61 @@ pub struct ListEvents {
     pub limit: Option<i64>,
 }
 
+/// What may be said of `events().exists`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct EventExistsQuery {
+    /// Only of this tenant; a tenant's key sees only its own anyway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    /// An exact type, or a prefix as email.*.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<String>,
+    /// The attribute user_id, else distinct_id in the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distinct_id: Option<String>,
+    /// One of its labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Where it stands. One of pending, failed, fanned_out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Not older than this; a day ago if nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Older than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Instead of since: not older than 30m, 24h, 7d ….
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
+}
+
+/// What may be said of `events().stats`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct EventStatsQuery {
+    /// Only of this tenant; a tenant's key sees only its own anyway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    /// An exact type, or a prefix as email.*.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#type: Option<String>,
+    /// type, day, template, attribute.NAME or data.PATH.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_by: Option<String>,
+    /// Of how many: distinct_id, attribute.NAME or data.PATH.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unique: Option<String>,
+    /// Not older than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Older than this, now if nothing is said; at most 400 days later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
 /// What may be said of `events().get`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct ShowEvent {
+pub struct ShowEventQuery {
     /// Only of this tenant; a tenant's key sees only its own anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
@@ -1292,7 +1442,7 @@ pub struct ShowEvent {
 
 /// What may be said of `events().deliveries`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct ListEventDeliveries {
+pub struct ListEventDeliveriesQuery {
     /// Only of this tenant; a tenant's key sees only its own anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
@@ -1300,7 +1450,7 @@ pub struct ListEventDeliveries {
 
 /// What may be said of `events().explain`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct ExplainEvent {
+pub struct ExplainEventQuery {
     /// Only of this tenant; a tenant's key sees only its own anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
@@ -1308,7 +1458,7 @@ pub struct ExplainEvent {
 
 /// What may be said of `events().redeliver`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct RedeliverEvent {
+pub struct RedeliverEventQuery {
     /// Only of this tenant; a tenant's key sees only its own anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
@@ -1316,7 +1466,7 @@ pub struct RedeliverEvent {
 
 /// What may be said of `jobs().list`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct ListJobs {
+pub struct ListJobsQuery {
     /// Only of this tenant; a tenant's key sees only its own anyway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
@@ -1327,7 +1477,7 @@ pub struct ListJobs {
 
 /// What may be said of `tenants().list`.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct ListTenants {
+pub struct ListTenantsQuery {
     /// How many at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<i64>,

@@ -232,6 +232,14 @@ export interface EndpointDeleted {
   id: string
 }
 
+/** What was counted. */
+export interface EndpointStats {
+  bucket: 'hour' | 'day'
+  data: StatsPeriod[]
+  since: string
+  until: string
+}
+
 /** A test that is on its way. */
 export interface EndpointTested {
   delivery_id: string
@@ -340,6 +348,15 @@ export interface EventTypesImported {
   data: EventTypePlanned[]
   dry_run: boolean
   unchanged: number
+}
+
+/** Whether there is an event. */
+export interface Existence {
+  at: string | null
+  /** The newest. */
+  event_id: string | null
+  exists: boolean
+  tenant_id: string | null
 }
 
 /** What an event is to each endpoint of its tenant. */
@@ -649,6 +666,33 @@ export interface Sent {
   status: 'pending' | 'delivered' | 'exhausted' | 'rejected' | 'skipped' | 'expired' | 'cancelled'
 }
 
+/** What was counted. */
+export interface Stats {
+  /** The smallest groups were left out. */
+  cut: boolean
+  /** A thousand at most. */
+  data: StatsGroup[]
+  since: string
+  until: string
+}
+
+export interface StatsGroup {
+  count: number
+  /** Null: of events that have no such value. */
+  key: string | null
+  /** How many values there were of what `unique` names. */
+  unique: number | null
+}
+
+export interface StatsPeriod {
+  /** Its beginning. */
+  at: string
+  /** Made for these deliveries so far. */
+  attempts: number
+  /** By status. */
+  deliveries: { [name: string]: number }
+}
+
 /** A tenant. It is there by its name, whether anything was ever set of it or not. */
 export interface Tenant {
   id: string
@@ -758,6 +802,8 @@ export interface EndpointsApi {
   resume(endpointId: string, options?: Once): Promise<Endpoint>
   /** Gives an endpoint a new secret beside those it has, which end after the overlap. */
   rotateSecret(endpointId: string, body?: Rotation, options?: Once): Promise<SecretRotated>
+  /** What became of an endpoint's deliveries, by the hour or the day of their events. */
+  stats(endpointId: string, options?: { since?: string; until?: string; bucket?: 'hour' | 'day' }): Promise<EndpointStats>
   /** Sends a signed test event, whose delivery says what came of it. */
   test(endpointId: string, options?: Once): Promise<EndpointTested>
 }
@@ -776,10 +822,14 @@ export interface EventTypesApi {
 }
 
 export interface EventsApi {
-  /** Events, the newest first. */
-  list(options?: { tenant_id?: string; type?: string; since?: string; after?: string; limit?: number; cursor?: string }): AsyncIterable<Event>
+  /** Events, the newest first; attribute.NAME=VALUE narrows by an attribute. */
+  list(options?: { tenant_id?: string; type?: string; distinct_id?: string; label?: string; state?: 'pending' | 'failed' | 'fanned_out'; since?: string; until?: string; within?: string; order?: 'asc' | 'desc'; after?: string; limit?: number; cursor?: string }): AsyncIterable<Event>
   /** Publishes an event. */
   publish(body: NewEvent, options?: Once): Promise<Published>
+  /** Whether there is such an event, and the newest one; attribute.NAME=VALUE narrows by an attribute. */
+  exists(options?: { tenant_id?: string; type?: string; distinct_id?: string; label?: string; state?: 'pending' | 'failed' | 'fanned_out'; since?: string; until?: string; within?: string }): Promise<Existence>
+  /** How many events there were, by what, and how many users or other values they had. */
+  stats(options?: { tenant_id?: string; type?: string; group_by?: string; unique?: string; since?: string; until?: string }): Promise<Stats>
   /** One event with its envelope. */
   get(eventId: string, options?: { tenant_id?: string }): Promise<EventDetail>
   /** Where an event went. */

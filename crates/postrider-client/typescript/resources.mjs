@@ -119,6 +119,10 @@ class EndpointsApi {
     return this.#transport.call('POST', `/api/v1/endpoints/${encodeURIComponent(endpointId)}/rotate-secret`, { body, idempotencyKey })
   }
 
+  stats(endpointId, { since, until, bucket } = {}) {
+    return this.#transport.call('GET', `/api/v1/endpoints/${encodeURIComponent(endpointId)}/stats`, { query: { since, until, bucket } })
+  }
+
   test(endpointId, { idempotencyKey } = {}) {
     return this.#transport.call('POST', `/api/v1/endpoints/${encodeURIComponent(endpointId)}/test`, { idempotencyKey })
   }
@@ -159,12 +163,20 @@ class EventsApi {
     this.#transport = transport
   }
 
-  list({ tenant_id, type, since, after, limit, cursor } = {}) {
-    return this.#transport.pages('GET', '/api/v1/events', { query: { tenant_id, type, since, after, limit, cursor } })
+  list({ tenant_id, type, distinct_id, label, state, since, until, within, order, after, limit, cursor } = {}) {
+    return this.#transport.pages('GET', '/api/v1/events', { query: { tenant_id, type, distinct_id, label, state, since, until, within, order, after, limit, cursor } })
   }
 
   publish(body, { idempotencyKey } = {}) {
     return this.#transport.call('POST', '/api/v1/events', { body, idempotencyKey })
+  }
+
+  exists({ tenant_id, type, distinct_id, label, state, since, until, within } = {}) {
+    return this.#transport.call('GET', '/api/v1/events/exists', { query: { tenant_id, type, distinct_id, label, state, since, until, within } })
+  }
+
+  stats({ tenant_id, type, group_by, unique, since, until } = {}) {
+    return this.#transport.call('GET', '/api/v1/events/stats', { query: { tenant_id, type, group_by, unique, since, until } })
   }
 
   get(eventId, { tenant_id } = {}) {

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use postrider_client::types::{
-    EndpointChanges, ListEvents, NewApiKey, NewEndpoint, NewEvent, Recover, RecoverEndpointAnswer,
-    RedeliverEvent,
+    EndpointChanges, ListEventsQuery, NewApiKey, NewEndpoint, NewEvent, Recover,
+    RecoverEndpointAnswer, RedeliverEventQuery,
 };
 use postrider_client::{Client, Error, json};
 use postrider_testkit::{Receiver, TestDb};
@@ -170,8 +170,11 @@ async fn an_event_is_published_once_and_its_problems_are_typed() {
         ids.push(events.publish(&event("page.turned", n)).await.unwrap().id);
     }
     ids.reverse();
-    let pages =
-        ListEvents { r#type: Some("page.turned".into()), limit: Some(2), ..Default::default() };
+    let pages = ListEventsQuery {
+        r#type: Some("page.turned".into()),
+        limit: Some(2),
+        ..Default::default()
+    };
     let listed: Vec<String> =
         events.list(&pages).all().await.unwrap().into_iter().map(|event| event.id).collect();
     assert_eq!(listed, ids);
@@ -217,7 +220,7 @@ async fn an_endpoint_lives_gets_events_and_what_went_wrong_is_sent_again() {
         (all.len() == 1 && all[0].status == "delivered").then_some(())
     })
     .await;
-    let query = RedeliverEvent::default();
+    let query = RedeliverEventQuery::default();
     let again = client.events().redeliver(&published, None, &query).await.unwrap();
     assert!(again.data[0].redelivered);
     until("it again", async || (arrived() == 2).then_some(())).await;
@@ -262,7 +265,7 @@ async fn a_post_whose_answer_is_lost_is_sent_again_and_carried_out_once() {
     };
     assert_eq!(seen.len(), 2);
     assert_eq!(key(&seen[0]), key(&seen[1]));
-    let all = stage.client.events().list(&ListEvents::default()).all().await.unwrap();
+    let all = stage.client.events().list(&ListEventsQuery::default()).all().await.unwrap();
     assert_eq!(all.len(), 1);
     let named = stage.client.idempotency_key("a-key-of-ours").unwrap();
     let first = named.events().publish(&event("lost.twice", 1)).await.unwrap();

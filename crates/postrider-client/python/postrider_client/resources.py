@@ -171,6 +171,17 @@ class EndpointsApi(Resource):
         """Gives an endpoint a new secret beside those it has, which end after the overlap."""
         return self._call("POST", f"/api/v1/endpoints/{self._part(endpoint_id)}/rotate-secret", body=body, idempotency_key=idempotency_key)
 
+    def stats(
+        self,
+        endpoint_id: str,
+        *,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+        bucket: Optional[Literal["hour", "day"]] = None,
+    ) -> types.EndpointStats:
+        """What became of an endpoint's deliveries, by the hour or the day of their events."""
+        return self._call("GET", f"/api/v1/endpoints/{self._part(endpoint_id)}/stats", query={"since": since, "until": until, "bucket": bucket})
+
     def test(self, endpoint_id: str, *, idempotency_key: Optional[str] = None) -> types.EndpointTested:
         """Sends a signed test event, whose delivery says what came of it."""
         return self._call("POST", f"/api/v1/endpoints/{self._part(endpoint_id)}/test", idempotency_key=idempotency_key)
@@ -210,17 +221,51 @@ class EventsApi(Resource):
         *,
         tenant_id: Optional[str] = None,
         type: Optional[str] = None,
+        distinct_id: Optional[str] = None,
+        label: Optional[str] = None,
+        state: Optional[Literal["pending", "failed", "fanned_out"]] = None,
         since: Optional[str] = None,
+        until: Optional[str] = None,
+        within: Optional[str] = None,
+        order: Optional[Literal["asc", "desc"]] = None,
         after: Optional[str] = None,
         limit: Optional[int] = None,
         cursor: Optional[str] = None,
     ) -> Iterator[types.Event]:
-        """Events, the newest first."""
-        return self._pages("GET", "/api/v1/events", query={"tenant_id": tenant_id, "type": type, "since": since, "after": after, "limit": limit, "cursor": cursor})
+        """Events, the newest first; attribute.NAME=VALUE narrows by an attribute."""
+        return self._pages("GET", "/api/v1/events", query={"tenant_id": tenant_id, "type": type, "distinct_id": distinct_id, "label": label, "state": state, "since": since, "until": until, "within": within, "order": order, "after": after, "limit": limit, "cursor": cursor})
 
     def publish(self, body: types.NewEvent, *, idempotency_key: Optional[str] = None) -> types.Published:
         """Publishes an event."""
         return self._call("POST", "/api/v1/events", body=body, idempotency_key=idempotency_key)
+
+    def exists(
+        self,
+        *,
+        tenant_id: Optional[str] = None,
+        type: Optional[str] = None,
+        distinct_id: Optional[str] = None,
+        label: Optional[str] = None,
+        state: Optional[Literal["pending", "failed", "fanned_out"]] = None,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+        within: Optional[str] = None,
+    ) -> types.Existence:
+        """Whether there is such an event, and the newest one; attribute.NAME=VALUE narrows by an attribute."""
+        return self._call("GET", "/api/v1/events/exists", query={"tenant_id": tenant_id, "type": type, "distinct_id": distinct_id, "label": label, "state": state, "since": since, "until": until, "within": within})
+
+    def stats(
+        self,
+        *,
+        tenant_id: Optional[str] = None,
+        type: Optional[str] = None,
+        group_by: Optional[str] = None,
+        unique: Optional[str] = None,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+    ) -> types.Stats:
+        """How many events there were, by what, and how many users or other values they had."""
+        return self._call("GET", "/api/v1/events/stats", query={"tenant_id": tenant_id, "type": type, "group_by": group_by, "unique": unique, "since": since, "until": until})
 
     def get(self, event_id: str, *, tenant_id: Optional[str] = None) -> types.EventDetail:
         """One event with its envelope."""

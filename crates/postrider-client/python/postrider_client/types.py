@@ -208,6 +208,15 @@ class EndpointDeleted(TypedDict):
     id: str
 
 
+class EndpointStats(TypedDict):
+    """What was counted."""
+
+    bucket: Literal["hour", "day"]
+    data: List[StatsPeriod]
+    since: str
+    until: str
+
+
 class EndpointTested(TypedDict):
     """A test that is on its way."""
 
@@ -325,6 +334,15 @@ class EventTypesImported(TypedDict):
     data: List[EventTypePlanned]
     dry_run: bool
     unchanged: int
+
+
+class Existence(TypedDict):
+    """Whether there is an event."""
+
+    at: Optional[str]
+    event_id: Optional[str]  # The newest.
+    exists: bool
+    tenant_id: Optional[str]
 
 
 class Explanation(TypedDict):
@@ -616,6 +634,31 @@ class Sent(TypedDict):
 
     id: str
     status: Literal["pending", "delivered", "exhausted", "rejected", "skipped", "expired", "cancelled"]
+
+
+class Stats(TypedDict):
+    """What was counted."""
+
+    cut: bool  # The smallest groups were left out.
+    data: List[StatsGroup]  # A thousand at most.
+    since: str
+    until: str
+
+
+class StatsGroup(TypedDict):
+    """StatsGroup"""
+
+    count: int
+    key: Optional[str]  # Null: of events that have no such value.
+    unique: Optional[int]  # How many values there were of what `unique` names.
+
+
+class StatsPeriod(TypedDict):
+    """StatsPeriod"""
+
+    at: str  # Its beginning.
+    attempts: int  # Made for these deliveries so far.
+    deliveries: Dict[str, int]  # By status.
 
 
 class Tenant(TypedDict):
