@@ -4,6 +4,6 @@ SELECT d.id, d.endpoint_id, d.tenant_id, d.event_seq, d.event_created_at, d.stat
        d.last_duration_ms, nullif(d.next_attempt_at, 'infinity') AS next_attempt_at, d.closed_at, d.replay,
        d.lease_owner IS NOT NULL AND d.next_attempt_at > (SELECT clock_timestamp()) AS leased, d.batch_id, e.id AS event_id, e.type AS event_type
 FROM unnest($1) WITH ORDINALITY AS k (id, n)
-JOIN postrider.webhook_deliveries d ON d.id = k.id
-LEFT JOIN postrider.webhook_events e ON e.seq = d.event_seq AND e.created_at = d.event_created_at
+CROSS JOIN LATERAL (SELECT o.* FROM postrider.webhook_deliveries o WHERE o.id = k.id LIMIT 1) d
+LEFT JOIN LATERAL (SELECT b.id, b.type FROM postrider.webhook_events b WHERE b.seq = d.event_seq AND b.created_at = d.event_created_at LIMIT 1) e ON true
 ORDER BY k.n

@@ -10,8 +10,8 @@ FROM (
                AND $4 IS NULL
                AND ($5 IS NULL OR NOT EXISTS (SELECT FROM jsonb_each_text($5) a WHERE (y.attributes ->> a.key) IS DISTINCT FROM a.value))
                AND ($6 IS NULL OR coalesce($6 = ANY (y.labels), false))
-               AND ($7 IS NULL OR $7 = CASE WHEN EXISTS (SELECT FROM postrider.webhook_events_pending p WHERE p.seq = y.seq) THEN 'pending'
-                                            WHEN EXISTS (SELECT FROM postrider.webhook_events_failed f WHERE f.seq = y.seq) THEN 'failed'
+               AND ($7 IS NULL OR $7 = CASE WHEN (SELECT true FROM postrider.webhook_events_pending p WHERE p.seq = y.seq) THEN 'pending'
+                                            WHEN (SELECT true FROM postrider.webhook_events_failed f WHERE f.seq = y.seq) THEN 'failed'
                                             ELSE 'fanned_out' END) AS wanted
     FROM (
         SELECT (n.seq >> 12)::integer AS bucket, n.seq, n.created_at, n.type, n.attributes, n.labels

@@ -116,7 +116,7 @@ impl Sample {
                 continue;
             }
             let (of, id) = match name {
-                "event_type" => (None, "email.sent".to_owned()),
+                "event_type" => (None, "account.closed".to_owned()),
                 "tenant_id" => (None, (*dice.pick(&TENANTS)).to_owned()),
                 "webhook_id" => self.thing("endpoint_id", dice),
                 other => self.thing(other, dice),

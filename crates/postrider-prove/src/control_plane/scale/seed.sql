@@ -71,4 +71,5 @@ SELECT gen_random_uuid(), CASE WHEN i % 2 = 0 THEN 'mid' ELSE 'small-' || i % 50
 INSERT INTO postrider.jobs (id, tenant_id, kind, endpoint_id, since, until, wanted, rate, state, finished_at)
 SELECT gen_random_uuid(), CASE WHEN i % 100 = 1 THEN 'tiny' ELSE 'mid' END, 'recover', md5('mid1')::uuid, clock_timestamp() - interval '1 day', clock_timestamp(), '{}', 50, 'done', clock_timestamp()
 FROM generate_series(1, 20000) i;
+INSERT INTO postrider.webhook_event_types (name) SELECT DISTINCT s.type FROM seeded s ON CONFLICT DO NOTHING;
 DROP TABLE seeded;
