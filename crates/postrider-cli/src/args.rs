@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    api_keys, apply, audit, completions, config, deliveries, demo, egress, endpoints, events,
+    api, api_keys, apply, audit, completions, config, deliveries, demo, egress, endpoints, events,
     explain, failed, filters, jobs, keys, listen, man, migrate, prune, recover, run, sign, sink,
     switch, tenants, trigger, types, verify,
 };
@@ -124,6 +124,8 @@ pub(crate) enum Command {
     Config(config::Command),
     /// Remove what is older than the configured retention
     Prune(prune::Args),
+    /// Ask the API of a daemon, here or elsewhere, for anything that it has
+    Api(api::Args),
     /// Hear events as they are committed, and post them to a receiver on this machine
     Listen(listen::Args),
     /// Receive webhooks on this machine, verify them, and fail on purpose

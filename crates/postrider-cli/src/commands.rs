@@ -1,5 +1,6 @@
 //! One file for each command. Each takes its context and its arguments, and returns how it ended.
 
+pub(crate) mod api;
 pub(crate) mod api_keys;
 pub(crate) mod apply;
 pub(crate) mod audit;
@@ -49,6 +50,7 @@ pub(crate) async fn run(cli: Cli, sources: Sources) -> Ended {
         Command::Version => version::run(&global, &sources),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
+        Command::Api(args) => Box::pin(api::run(&args, &global, &sources)).await,
         Command::Config(command) => config::run(&command, &global, &sources),
         Command::Sign(args) => sign::run(&args, &global, &sources),
         Command::Verify(args) => verify::run(&args, &global, &sources),

@@ -289,3 +289,42 @@ async fn a_busy_daemon_is_asked_again_when_it_says_after_how_long() {
     let error = mute.jobs().list(&Default::default()).all().await.unwrap_err();
     assert_problem(&error, 503, "database.busy", &stage.key);
 }
+
+#[tokio::test]
+async fn the_command_line_asks_a_server_for_anything_that_its_api_has() {
+    let stage = Stage::new().await;
+    let server = format!("http://{}", stage.address);
+    let key_file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(key_file.path(), &stage.key).unwrap();
+    let key_file = key_file.path().to_str().unwrap();
+    let ask = |arguments: &[&str]| {
+        let with = ["--server", &*server, "--api-key-file", key_file, "--json"];
+        let arguments: Vec<String> =
+            [&["api"], arguments, &with].concat().iter().map(|&text| text.to_owned()).collect();
+        let cli = &stage._cli;
+        async move { cli.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()).await }
+    };
+    for n in 0..3 {
+        let event = format!(r#"{{"type":"order.paid","data":{n},"id":"e{n}"}}"#);
+        let published = ask(&["/events", "--data", &event]).await.exits(0).json();
+        assert_eq!(published["outcome"], "inserted");
+    }
+    let one = ask(&["/events/e1"]).await.exits(0).json();
+    assert_eq!(one["type"], "order.paid");
+    let listed = ask(&["/events?limit=1&type=order.paid", "--all"]).await.exits(0);
+    assert_eq!(listed.out.lines().count(), 3, "{}", listed.out);
+    ask(&["/events/none"]).await.exits(5);
+    ask(&["/events", "--data", "{}"]).await.exits(2);
+    ask(&["events"]).await.exits(2);
+    let endpoint = r#"{"url":"https://example.com/a"}"#;
+    let made = ask(&["/endpoints", "--data", endpoint]).await.exits(0).json();
+    let path = format!("/endpoints/{}", made["id"].as_str().unwrap());
+    ask(&[&path, "-X", "DELETE"]).await.exits(2);
+    ask(&[&path]).await.exits(0);
+    assert_eq!(ask(&[&path, "-X", "DELETE", "--yes"]).await.exits(0).json()["deleted"], true);
+    std::fs::write(key_file, "prk_wrong").unwrap();
+    let denied = ask(&["/events"]).await.exits(4);
+    assert!(!denied.err.contains("prk_wrong"), "{}", denied.err);
+    let nobody = ["api", "/events", "--server", "http://127.0.0.1:1"];
+    stage._cli.run(&nobody).await.exits(69);
+}
