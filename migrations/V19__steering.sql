@@ -108,7 +108,8 @@ DECLARE
     v_answer   postrider.redelivered;
     v_owed     jsonb := '{}';
 BEGIN
-    SELECT l.seq, l.created_at INTO v_found FROM postrider.webhook_event_ids l WHERE l.tenant_id = v_tenant AND l.id = v_event;
+    -- Locked, so that two who redeliver it at once draw different replay numbers.
+    SELECT l.seq, l.created_at INTO v_found FROM postrider.webhook_event_ids l WHERE l.tenant_id = v_tenant AND l.id = v_event FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'P0002',
             MESSAGE = format('postrider: event_id: there is no event %s of tenant %s', coalesce(left(v_event, 64), 'null'), coalesce(left(v_tenant, 128), 'null'));
@@ -142,7 +143,7 @@ BEGIN
     LOOP
         -- One that is disabled at this moment gets nothing.
         v_enabled := false;
-        SELECT e.enabled INTO v_enabled FROM postrider.webhook_endpoints e WHERE e.id = v_endpoint FOR KEY SHARE;
+        SELECT e.enabled AND e.kind <> 'pull' INTO v_enabled FROM postrider.webhook_endpoints e WHERE e.id = v_endpoint FOR KEY SHARE;
         v_answer := ROW(postrider.endpoint_text_v1(v_endpoint), NULL, 'endpoint_disabled');
         IF v_enabled THEN
             SELECT (array_agg(d.id) FILTER (WHERE d.open))[1], coalesce(max(d.replay) + 1, 0) INTO v_open, v_replay
@@ -156,7 +157,11 @@ BEGIN
                 -- Somebody may have done the same just now.
                 WHERE NOT EXISTS (SELECT FROM postrider.webhook_deliveries_closed c WHERE c.id = v_delivery)
                 ON CONFLICT (id, open) DO NOTHING;
-                v_owed := v_owed || jsonb_build_object(postrider.endpoint_text_v1(v_endpoint), 'whd_' || replace(v_delivery::text, '-', ''));
+                IF NOT FOUND THEN
+                    v_open := v_delivery;
+                ELSE
+                    v_owed := v_owed || jsonb_build_object(postrider.endpoint_text_v1(v_endpoint), 'whd_' || replace(v_delivery::text, '-', ''));
+                END IF;
             END IF;
             v_answer.delivery_id := 'whd_' || replace(v_delivery::text, '-', '');
             v_answer.outcome := CASE WHEN v_open IS NULL THEN 'owed' ELSE 'still_owed' END;

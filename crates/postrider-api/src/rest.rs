@@ -48,7 +48,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use http::header::ALLOW;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, StatusCode};
 use postrider_core::address::AddressPolicy;
 use postrider_core::seal::KeyRing;
 use postrider_event::schema::SchemaCache;
@@ -56,7 +56,7 @@ use postrider_runtime::Stop;
 use postrider_store::Db;
 use postrider_store::horizon::Horizon;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::endpoint_body::{Read as Given, Refused, read_endpoint};
 use self::operation::Operation;
@@ -66,6 +66,9 @@ use crate::server::{self, Times};
 
 /// Connections at once.
 const MOST_CONNECTIONS: usize = 512;
+/// Requests at once that wait for something to come, and those that read a lot.
+const MOST_WAITS: usize = 128;
+const MOST_SUMS: usize = 3;
 const TIMES: Times =
     Times { head: Duration::from_secs(20), connection: Duration::from_secs(3_600) };
 
@@ -83,6 +86,10 @@ struct Inner {
     horizon: Horizon,
     /// The places of streams.
     streams: Arc<Semaphore>,
+    /// Of requests that wait for something to come.
+    waits: Arc<Semaphore>,
+    /// Of requests that read a lot: with fewer than there are sessions, so that nobody's sums hold up everybody.
+    sums: Arc<Semaphore>,
     rate: Rate,
     /// Of event types whose payloads are checked.
     schemas: SchemaCache,
@@ -109,8 +116,21 @@ impl Api {
     ) -> Self {
         let (horizon, rate) = (Horizon::new(db.clone()), Rate::new(per_second));
         let streams = Arc::new(Semaphore::new(stream::MOST_STREAMS));
+        let (waits, sums) =
+            (Arc::new(Semaphore::new(MOST_WAITS)), Arc::new(Semaphore::new(MOST_SUMS)));
         let schemas = SchemaCache::default();
-        Self(Arc::new(Inner { db, keys, egress, open, horizon, streams, rate, schemas }))
+        Self(Arc::new(Inner {
+            db,
+            keys,
+            egress,
+            open,
+            horizon,
+            streams,
+            waits,
+            sums,
+            rate,
+            schemas,
+        }))
     }
 
     fn keys(&self) -> &KeyRing {
@@ -127,6 +147,22 @@ impl Api {
 
     fn horizon(&self) -> &Horizon {
         &self.0.horizon
+    }
+
+    /// A place among those who wait; none: it is answered at once.
+    fn wait(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.waits).try_acquire_owned().ok()
+    }
+
+    /// A place among those who read a lot.
+    ///
+    /// # Errors
+    /// When there are as many as may be.
+    fn sum(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.0.sums).try_acquire_owned().map_err(|_| {
+            let detail = "as many sums as may be are being made; ask again";
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", detail).again_after(1)
+        })
     }
 
     fn streams(&self) -> Arc<Semaphore> {

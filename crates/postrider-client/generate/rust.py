@@ -5,10 +5,10 @@ from model import api, camel, choices, comment, kinds, reference, references
 HEAD = "//! {what}\n//! Written by `crates/postrider-client/generate` from the OpenAPI document: do not edit.\n"
 KEYWORDS = {"type", "ref", "match", "move", "use", "where"}
 # Here null means another thing than nothing: it takes away, or sets no end.
-NULL_MEANS = {"EndpointChanges", "Rotation"}
+NULL_MEANS = {"EndpointChanges", "Rotation", "TenantChanges"}
 # Never shown by Debug.
 HIDDEN = {"secret", "key", "value", "headers", "auth"}
-HIDDEN_IN = {"ApiKeyCreated", "EndpointCreated", "SecretRotated", "NewSecret", "NewEndpoint", "EndpointChanges"}
+HIDDEN_IN = {"ApiKeyCreated", "EndpointCreated", "SecretRotated", "NewSecret", "NewEndpoint", "EndpointChanges", "NewTls"}
 
 
 def files(model):

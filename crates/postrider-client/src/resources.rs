@@ -255,7 +255,7 @@ impl EndpointsApi<'_> {
             .await
     }
 
-    /// What an endpoint wants, in order, read by who cannot be reached; a cursor acknowledges what came before it.
+    /// What an endpoint wants, in order, read by who cannot be reached; a cursor acknowledges what came before it, if the key has the scope write.
     pub fn events(&self, endpoint_id: &str, query: &PullEventsQuery) -> Pages<Event> {
         Pages::new(
             self.0,

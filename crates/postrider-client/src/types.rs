@@ -899,7 +899,7 @@ pub struct NewTls {
     pub certificate: Option<String>,
     /// `key`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
+    pub key: Option<Secret<String>>,
 }
 
 /// What it says of one event.
@@ -1169,10 +1169,10 @@ pub struct Tenant {
 pub struct TenantChanges {
     /// Null: no limit. For admins.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_in_flight: Option<i64>,
+    pub max_in_flight: Option<Option<i64>>,
     /// Null: no limit. For admins.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rate_limit: Option<i64>,
+    pub rate_limit: Option<Option<i64>>,
     /// `workflows_config`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workflows_config: Option<WorkflowsChanges>,
@@ -1298,7 +1298,7 @@ pub struct ListEndpointDeliveriesQuery {
 /// What may be said of `endpoints().events`.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct PullEventsQuery {
-    /// The next_cursor of the page before, which is acknowledged with that; start: from the oldest event that is left; nothing: from what was acknowledged.
+    /// The next_cursor of the page before, which is acknowledged with that (by keys with the scope write); start: from the oldest event that is left; nothing: from what was acknowledged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// How many at most.

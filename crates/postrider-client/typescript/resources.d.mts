@@ -792,7 +792,7 @@ export interface EndpointsApi {
   disable(endpointId: string, options?: Once): Promise<Endpoint>
   /** Lets an endpoint have new events; sends nothing old. */
   enable(endpointId: string, options?: Once): Promise<Endpoint>
-  /** What an endpoint wants, in order, read by who cannot be reached; a cursor acknowledges what came before it. */
+  /** What an endpoint wants, in order, read by who cannot be reached; a cursor acknowledges what came before it, if the key has the scope write. */
   events(endpointId: string, options?: { after?: string; limit?: number; wait?: number }): AsyncIterable<Event>
   /** Keeps what an endpoint is owed waiting; events go on being matched, and nothing is lost. */
   pause(endpointId: string, body?: Pause, options?: Once): Promise<Endpoint>

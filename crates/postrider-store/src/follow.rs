@@ -102,7 +102,7 @@ impl Follow {
             Reading::Abreast(seen) => {
                 let sight = self.horizon.look(FRESH).await?;
                 let Some(from) = sight.fresh_since(&seen) else {
-                    self.pass(&sight);
+                    self.pass(&sight)?;
                     return Ok(Vec::new());
                 };
                 self.catch_up(from.max(self.at.seq), sight).await
@@ -121,7 +121,7 @@ impl Follow {
                 given.push((self.at, event));
             }
         }
-        self.at = Position { seq: self.at.seq.max(read.to), removed_to: sight.removed_to };
+        self.pass_over(read.to, &sight)?;
         self.ahead = self.ahead.split_off(&(self.at.seq + 1));
         if self.at.seq >= sight.decided && self.ahead.len() < MOST_AHEAD / 2 {
             self.reading = Reading::Catching { from: self.at.seq, sight };
@@ -141,22 +141,32 @@ impl Follow {
                 given.push((self.at, event));
             }
         }
-        self.reading = if read.to < sight.drawn {
+        self.reading = if self.ahead.len() >= MOST_AHEAD {
+            Reading::Behind
+        } else if read.to < sight.drawn {
             Reading::Catching { from: read.to, sight }
         } else {
-            self.pass(&sight);
-            if self.ahead.len() >= MOST_AHEAD { Reading::Behind } else { Reading::Abreast(sight) }
+            self.pass(&sight)?;
+            Reading::Abreast(sight)
         };
         Ok(given)
     }
 
     /// Everything that is decided at this look has been given.
-    fn pass(&mut self, sight: &Sight) {
-        if sight.decided > self.at.seq {
-            self.at.seq = sight.decided;
-            self.ahead = self.ahead.split_off(&(sight.decided + 1));
+    fn pass(&mut self, sight: &Sight) -> Result<(), StoreError> {
+        self.pass_over(sight.decided, sight)?;
+        self.ahead = self.ahead.split_off(&(self.at.seq + 1));
+        Ok(())
+    }
+
+    /// Goes on to there, unless retention has removed meanwhile what was to be read: a gap is never silent.
+    fn pass_over(&mut self, to: i64, sight: &Sight) -> Result<(), StoreError> {
+        if self.at.is_gone(sight.removed_to) {
+            let detail = "retention removed events that had not been read";
+            return Err(StoreError::other("following events", detail));
         }
-        self.at.removed_to = sight.removed_to;
+        self.at = Position { seq: self.at.seq.max(to), removed_to: sight.removed_to };
+        Ok(())
     }
 
     async fn read(&self, after: i64, up_to: i64) -> Result<Read, StoreError> {

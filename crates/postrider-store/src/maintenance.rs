@@ -120,10 +120,15 @@ impl Maintenance {
 
     /// The next command of a long work that holds nobody up, once: it may wait, and it may take its time. `false`: there is nothing to do.
     pub(crate) async fn build(&mut self, command: &Statement) -> Result<bool, StoreError> {
+        if self.db.mode() == Mode::Pooled {
+            // Nobody could say whether it still runs in the server, nor stop it.
+            return Ok(false);
+        }
         let rows = self.query(command, &[]).await?;
         let Some(row) = rows.first() else { return Ok(false) };
-        let text: String = row.get(0);
-        self.set(BUILDING).await?;
+        let (text, waits_in_the_way): (String, bool) = (row.get(0), row.get(1));
+        // What holds others up while it waits for its lock waits a moment only, and is tried again.
+        self.set(if waits_in_the_way { SETTINGS } else { BUILDING }).await?;
         let done = self.outside(command.name, &text).await;
         self.set(SETTINGS).await?;
         done.map(|()| true)

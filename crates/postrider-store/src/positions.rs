@@ -16,7 +16,7 @@ use crate::{Db, StoreError};
 /// Events that a piece spans, whoever they are of.
 const SPAN: i64 = 5_000;
 /// Events that one statement reads, with their envelopes.
-const ROWS: i64 = 200;
+const ROWS: usize = 50;
 /// Envelopes of one answer: a page that has as many is full.
 const MOST_BYTES: usize = 4 << 20;
 /// How long is looked for something that matches before the answer is "nothing up to here".
@@ -125,8 +125,13 @@ pub async fn read(
     while read.to < up_to && begun.elapsed() < LOOKING {
         let end = span(all, wanted, read.to, up_to).await?;
         while read.to < end {
-            let rows = between(own, wanted, read.to, end).await?;
-            let full = i64::try_from(rows.len()).is_ok_and(|rows| rows >= ROWS);
+            // Envelopes are large: no more of them are read than are wanted, where nothing else decides that.
+            let most = match wanted.by {
+                None => ROWS.min(limit - read.events.len()),
+                Some(_) => ROWS,
+            };
+            let rows = between(own, wanted, read.to, end, most).await?;
+            let full = rows.len() >= most;
             for event in rows.iter().map(event) {
                 read.to = event.seq;
                 if wanted.by.is_none_or(|by| by.wants(&event)) {
@@ -166,7 +171,9 @@ async fn between(
     wanted: &Wanted<'_>,
     after: i64,
     end: i64,
+    most: usize,
 ) -> Result<Vec<Row>, StoreError> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
     let event_type = wanted.event_type.filter(|pattern| *pattern != "*");
     let prefix = event_type.and_then(|pattern| pattern.strip_suffix('*'));
     let exact = event_type.filter(|_| prefix.is_none());
@@ -174,7 +181,7 @@ async fn between(
         .await?
         .query(
             &EVENTS_BETWEEN,
-            &[&after, &end, &wanted.since, &wanted.tenant, &exact, &prefix, &ROWS],
+            &[&after, &end, &wanted.since, &wanted.tenant, &exact, &prefix, &most],
         )
         .await
 }

@@ -101,9 +101,9 @@ statements! {
     ADMIN_FAILURES_LIST = "admin_failures/list" (INT8, INT8);
     ADMIN_FAILURES_PUBLISH = "admin_failures/publish" (INT8);
     ADMIN_FAILURES_REQUEUE = "admin_failures/requeue" (INT8_ARRAY, INT8, INT8);
-    ADMIN_IDEMPOTENCY_ANSWER = "admin_idempotency/answer" (BYTEA, INT2, TEXT, BYTEA);
+    ADMIN_IDEMPOTENCY_ANSWER = "admin_idempotency/answer" (BYTEA, INT2, TEXT, BYTEA, TIMESTAMPTZ);
     ADMIN_IDEMPOTENCY_CLAIM = "admin_idempotency/claim" (BYTEA, BYTEA);
-    ADMIN_IDEMPOTENCY_FORGET = "admin_idempotency/forget" (BYTEA);
+    ADMIN_IDEMPOTENCY_FORGET = "admin_idempotency/forget" (BYTEA, TIMESTAMPTZ);
     ADMIN_IDEMPOTENCY_LOOK = "admin_idempotency/look" (BYTEA);
     ADMIN_JOBS_BACKFILL = "admin_jobs/backfill" (UUID, TEXT, UUID, TIMESTAMPTZ, JSONB, INT4);
     ADMIN_JOBS_FIND = "admin_jobs/find" (UUID);

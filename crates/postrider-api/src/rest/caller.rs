@@ -47,6 +47,11 @@ impl Caller {
         Err(Problem::forbidden(format!("the key has not the scope {}", need.scope.as_str())))
     }
 
+    /// Whether its key has the scope.
+    pub(super) fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+
     /// The tenant that is asked about: its own, whatever it says; of an admin the one it names, or all.
     ///
     /// # Errors

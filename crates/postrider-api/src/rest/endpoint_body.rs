@@ -48,6 +48,8 @@ pub(super) struct EndpointBody {
     #[schemars(with = "Option<EndpointKindWord>")]
     pub(super) kind: Option<String>,
     /// What it would have wanted before it was there is sent to it too, in the background.
+    #[schemars(with = "Option<BackfillBody>")]
+    #[serde(deserialize_with = "object")]
     pub(super) backfill: Option<BackfillBody>,
     /// https, without user and password.
     #[schemars(length(min = 1, max = 2048))]
@@ -95,7 +97,7 @@ pub(super) struct EndpointBody {
     auth: Given<Value>,
     /// A client certificate with its key, authorities of its own, or both; what is not named stays. Never shown again.
     #[schemars(with = "Option<TlsBody>")]
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "given_object")]
     tls: Given<TlsBody>,
     #[schemars(with = "Option<OrderingWord>")]
     ordering: Option<String>,

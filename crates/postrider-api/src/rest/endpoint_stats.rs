@@ -1,6 +1,6 @@
 //! `/endpoints/{id}/stats`: what became of an endpoint's deliveries, by the hour or the day of their events.
 
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::response::Json;
 use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 
+use super::Api;
 use super::caller::Caller;
 use super::endpoints::{find, of_path};
 use super::events::past;
@@ -73,10 +74,12 @@ struct StatsPeriod {
 }
 
 async fn count(
+    State(api): State<Api>,
     caller: Caller,
     Path(id): Path<String>,
     mut params: Params,
 ) -> Result<Json<Stats>, Problem> {
+    let _place = api.sum()?;
     let (since, until) = (params.time("since")?, params.time("until")?);
     let bucket = match params.text("bucket").as_deref() {
         None => None,

@@ -1,5 +1,6 @@
 //! `/events/exists` and `/events/stats`: what was published, as answers rather than lists.
 
+use axum::extract::State;
 use axum::response::Json;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::Api;
 use super::caller::Caller;
 use super::event_filter::{Wanted, narrowing};
 use super::operation::{Operation, Param, param, tenant_param, text, time};
@@ -66,7 +68,12 @@ struct Existence {
     at: Option<Timestamp>,
 }
 
-async fn exists(caller: Caller, mut params: Params) -> Result<Json<Existence>, Problem> {
+async fn exists(
+    State(api): State<Api>,
+    caller: Caller,
+    mut params: Params,
+) -> Result<Json<Existence>, Problem> {
+    let _place = api.sum()?;
     let wanted = Wanted::of(&mut params)?;
     params.end()?;
     let tenant = caller.tenant_of(wanted.tenant.as_deref())?;
@@ -105,7 +112,12 @@ struct StatsGroup {
     unique: Option<i64>,
 }
 
-async fn count(caller: Caller, mut params: Params) -> Result<Json<Stats>, Problem> {
+async fn count(
+    State(api): State<Api>,
+    caller: Caller,
+    mut params: Params,
+) -> Result<Json<Stats>, Problem> {
+    let _place = api.sum()?;
     let (tenant, event_type) = (params.tenant()?, params.text("type"));
     let (group_by, unique) = (params.text("group_by"), params.text("unique"));
     let (since, until) = (params.time("since")?, params.time("until")?);

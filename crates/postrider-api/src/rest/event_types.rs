@@ -83,6 +83,8 @@ async fn list(caller: Caller, mut params: Params) -> Result<Json<Page<Summary>>,
     params.end()?;
     let list = List::of("event_types", &json!([declared]));
     let after = list.key::<String>(cursor.as_deref())?;
+    // Whoever makes a cursor up can put anything into it.
+    after.clone().map_or(Ok(()), |name| EventType::parse(name).map(drop))?;
     let found = event_types::list(&caller.db, declared, after.as_deref(), limit).await?;
     let last = found.last().map(|info| info.name.clone());
     Ok(Json(list.page(found.into_iter().map(summary).collect(), last, limit)))

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use postrider_store::StoreError;
-use postrider_store::admin::idempotency::{self, Answer, Claimed, Digest};
+use postrider_store::admin::idempotency::{self, Answer, Claim, Claimed, Digest};
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
@@ -52,8 +52,8 @@ async fn carry_out(
     let actor = parts.extensions.get::<Caller>().map_or("", |caller| caller.actor.as_str());
     let id = digest(&[actor, parts.uri.path(), key].map(str::as_bytes));
     let asked = digest(&[parts.uri.query().unwrap_or_default().as_bytes(), &body]);
-    match idempotency::claim(api.db(), &id, &asked).await? {
-        Claimed::First => {}
+    let claim = match idempotency::claim(api.db(), &id, &asked).await? {
+        Claimed::First(claim) => claim,
         Claimed::Again(answer) => return again(api, &id, answer),
         Claimed::UnderWay => {
             let detail = "the same request is being answered";
@@ -66,11 +66,11 @@ async fn carry_out(
                 "the key came with another request before",
             ));
         }
-    }
+    };
     // Carried out to its end and kept, also if who asked has gone: then the same is asked again.
     let (api, request) = (api.clone(), Request::from_parts(parts, Body::from(body)));
     let carried_out =
-        RequestId::scoped(async move { keep(&api, &id, next.run(request).await).await });
+        RequestId::scoped(async move { keep(&api, &id, &claim, next.run(request).await).await });
     #[expect(
         clippy::disallowed_methods,
         reason = "it outlives the connection, and ends with its request"
@@ -83,7 +83,12 @@ async fn carry_out(
 }
 
 /// Keeps an answer that would be the same again, and frees the key of any other.
-async fn keep(api: &Api, id: &Digest, response: Response) -> Result<Response, Problem> {
+async fn keep(
+    api: &Api,
+    id: &Digest,
+    claim: &Claim,
+    response: Response,
+) -> Result<Response, Problem> {
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let lasting = !parts.status.is_server_error()
@@ -98,12 +103,12 @@ async fn keep(api: &Api, id: &Digest, response: Response) -> Result<Response, Pr
             // It may hold a secret that is shown once.
             body: api.keys().seal(&body, &aad(id), rand::random()),
         };
-        idempotency::answer(api.db(), id, &answer).await
+        idempotency::answer(api.db(), id, claim, &answer).await
     } else {
-        idempotency::forget(api.db(), id).await
+        idempotency::forget(api.db(), id, claim).await
     };
     if let Err(failure) = kept {
-        // What was asked is done. The key is taken for a minute; after it the same request is carried out again.
+        // What was asked is done. The key is taken for three minutes; after it the same request is carried out again.
         warn!(error = %failure, "an answer could not be kept for its idempotency key: {failure}");
     }
     Ok(Response::from_parts(parts, Body::from(body)))

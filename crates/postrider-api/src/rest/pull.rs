@@ -7,6 +7,7 @@ use axum::extract::{Extension, Path, State};
 use axum::response::Json;
 use http::Method;
 use jiff::Timestamp;
+use postrider_core::api_key::Scope;
 use postrider_core::filter::Subscription;
 use postrider_core::ids::EndpointId;
 use postrider_store::admin::endpoints::{self, Change, Endpoint, EndpointChange, NewPull};
@@ -36,13 +37,13 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::new(
             (Method::GET, "/endpoints/{endpoint_id}/events"),
             "pull_events",
-            "What an endpoint wants, in order, read by who cannot be reached; a cursor acknowledges what came before it",
+            "What an endpoint wants, in order, read by who cannot be reached; a cursor acknowledges what came before it, if the key has the scope write",
             pull,
         )
         .params([
             param(
                 "after",
-                "The next_cursor of the page before, which is acknowledged with that; start: from the oldest event that is left; nothing: from what was acknowledged",
+                "The next_cursor of the page before, which is acknowledged with that (by keys with the scope write); start: from the oldest event that is left; nothing: from what was acknowledged",
                 json!({ "type": "string" }),
             ),
             param(
@@ -85,8 +86,11 @@ async fn pull(
     };
     let list = List::of("pull", &json!([endpoint.id]));
     let limit = usize::try_from(limit).unwrap_or(1);
+    // Where too many wait, one is answered at once.
+    let place_of_waiting = api.wait();
+    let wait = if place_of_waiting.is_some() { wait } else { Duration::ZERO };
     let (deadline, mut sight) = (Instant::now() + wait, api.horizon().decided().await?);
-    let mut at = place(&api, &list, &endpoint, after.as_deref(), &sight).await?;
+    let mut at = place(&api, &caller, &list, &endpoint, after.as_deref(), &sight).await?;
     loop {
         let read =
             positions::read(api.db(), &caller.db, &wanted, at.seq, sight.decided, limit).await?;
@@ -114,6 +118,7 @@ fn waiting(params: &mut Params) -> Result<Duration, Problem> {
 /// Where reading goes on. A cursor is acknowledged, unless the endpoint is sent to: then nobody depends on what was read.
 async fn place(
     api: &Api,
+    caller: &Caller,
     list: &List,
     endpoint: &Endpoint,
     after: Option<&str>,
@@ -122,7 +127,8 @@ async fn place(
     // The endpoint is the caller's own; how far it has come is ours to keep.
     if let Some(after) = after {
         let at = feed::place(list, after, sight)?;
-        if endpoint.is_pull() && at.seq > 0 {
+        // Whoever may only look moves nobody's place.
+        if endpoint.is_pull() && at.seq > 0 && caller.may(Scope::Write) {
             positions::acknowledge(api.db(), endpoint.id, &endpoint.tenant, at).await?;
         }
         return Ok(at);

@@ -10,7 +10,7 @@ use postrider_store::admin::endpoints::Change;
 use postrider_store::admin::tenants::{self, TenantChange};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::body::{Body, parse};
 use super::caller::Caller;
@@ -134,6 +134,11 @@ async fn update(
 ) -> Result<Json<Tenant>, Problem> {
     params.end()?;
     let id = of_path(&caller, &id)?;
+    // A list in the order of its fields would be read as the structure, too.
+    let whole: Value = parse(&body)?;
+    if whole["workflows_config"].is_array() {
+        return Err(Problem::field("/workflows_config", "type", "must be an object"));
+    }
     let body: TenantChanges = parse(&body)?;
     let workflows = body.workflows_config.unwrap_or_default();
     let change = TenantChange {

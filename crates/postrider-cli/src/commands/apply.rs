@@ -74,12 +74,15 @@ pub(crate) async fn run(context: &Context, database: &Database, args: &Args) -> 
     }
     context.confirm(&summary)?;
     let answer = context.out.json.then(|| steps(&plan));
-    let made = work::all(database, &keys, plan).await?;
+    let mut made = Vec::new();
+    let done = work::all(database, &keys, plan, &mut made).await;
+    // Secrets are shown this once, also of what was made before something failed.
     if let Some(answer) = answer {
         context.out.data(&document(answer, same, false, &made), String::new);
     } else {
         secrets(context, &made);
     }
+    done?;
     context.out.note(&format!("done: {summary}"));
     Ok(Exit::Done)
 }

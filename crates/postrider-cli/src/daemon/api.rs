@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use postrider_api::{Api, Egress};
 use postrider_runtime::Stop;
+use postrider_store::control::Control;
 use postrider_store::{Db, Mode, StoreError};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -28,14 +29,11 @@ impl Listener {
         let mut listener = Self { stop: Stop::new(), server: JoinSet::new() };
         let config = &options.config;
         let Some(address) = config.api.listen else { return Ok(listener) };
-        // Behind a URL of which nothing is known there may be a pooler.
-        let ours = config.database.url.is_none() || config.database.direct_url.is_some();
-        let mode = if ours { Mode::Direct } else { Mode::Pooled };
         let egress = Egress {
             allow_http: config.egress.allow_http,
             addresses: config.egress.addresses.clone(),
         };
-        let db = Db::new(&options.direct, mode, POOL)?;
+        let db = Db::new(&options.direct, mode(options).await?, POOL)?;
         let api =
             Api::new(db, Arc::clone(&options.keys), egress, config.dev, config.api.rate_limit);
         if config.dev && address.ip().is_loopback() {
@@ -67,4 +65,20 @@ impl Listener {
             while self.server.join_next().await.is_some() {}
         }
     }
+}
+
+/// Whether the sessions are ours: by the canary, as for the worker's. Only then are statements prepared once, and those over many
+/// partitions take 30 ms to plan.
+async fn mode(options: &DaemonOptions) -> Result<Mode, StoreError> {
+    let probe = Db::new(&options.direct, Mode::Pooled, 1)?;
+    let heard = Control::open(&options.direct, &probe).await;
+    probe.close();
+    Ok(match heard {
+        Ok(Some(_)) => Mode::Direct,
+        Ok(None) => Mode::Pooled,
+        Err(failure) => {
+            warn!(error = %failure, "it is not known whether there is a pooler before the database: {failure}");
+            Mode::Pooled
+        }
+    })
 }

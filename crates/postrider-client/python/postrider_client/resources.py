@@ -134,7 +134,7 @@ class EndpointsApi(Resource):
         limit: Optional[int] = None,
         wait: Optional[int] = None,
     ) -> Iterator[types.Event]:
-        """What an endpoint wants, in order, read by who cannot be reached; a cursor acknowledges what came before it."""
+        """What an endpoint wants, in order, read by who cannot be reached; a cursor acknowledges what came before it, if the key has the scope write."""
         return self._pages("GET", f"/api/v1/endpoints/{self._part(endpoint_id)}/events", query={"after": after, "limit": limit, "wait": wait})
 
     def pause(

@@ -1,2 +1,2 @@
--- Frees a key whose request changed nothing. Index: idempotency_keys_pkey.
-DELETE FROM postrider.idempotency_keys k WHERE k.id = $1
+-- Frees a key whose request changed nothing, if it is still claimed as it was. Index: idempotency_keys_pkey. $2 when it was claimed.
+DELETE FROM postrider.idempotency_keys k WHERE k.id = $1 AND k.created_at = $2

@@ -1,5 +1,7 @@
 //! Answers that were given to requests with an `Idempotency-Key`, to be given again. Reads and writes `idempotency_keys`.
 
+use jiff::Timestamp;
+
 use crate::statement::{
     ADMIN_IDEMPOTENCY_ANSWER, ADMIN_IDEMPOTENCY_CLAIM, ADMIN_IDEMPOTENCY_FORGET,
     ADMIN_IDEMPOTENCY_LOOK,
@@ -22,7 +24,7 @@ pub struct Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
     /// The first: it is to be carried out, and its answer kept or the key freed.
-    First,
+    First(Claim),
     /// The same came before, and this was the answer.
     Again(Answer),
     /// The same is under way.
@@ -30,6 +32,10 @@ pub enum Claimed {
     /// The key was used for another request.
     Other,
 }
+
+/// The right to answer for a key: whoever claimed it later took it over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim(Timestamp);
 
 /// Claims a key for a request.
 ///
@@ -39,8 +45,8 @@ pub async fn claim(db: &Db, key: &Digest, request: &Digest) -> Result<Claimed, S
     let mut session = db.session().await?;
     let (key, request) = (key.as_slice(), request.as_slice());
     let claimed = session.query(&ADMIN_IDEMPOTENCY_CLAIM, &[&key, &request]).await?;
-    if !claimed.is_empty() {
-        return Ok(Claimed::First);
+    if let Some(row) = claimed.first() {
+        return Ok(Claimed::First(Claim(row.get(0))));
     }
     let rows = session.query(&ADMIN_IDEMPOTENCY_LOOK, &[&key]).await?;
     // Freed in between: the caller tries again.
@@ -62,13 +68,18 @@ pub async fn claim(db: &Db, key: &Digest, request: &Digest) -> Result<Claimed, S
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn answer(db: &Db, key: &Digest, answer: &Answer) -> Result<(), StoreError> {
+pub async fn answer(
+    db: &Db,
+    key: &Digest,
+    claim: &Claim,
+    answer: &Answer,
+) -> Result<(), StoreError> {
     let status = i16::try_from(answer.status).unwrap_or(i16::MAX);
     let mut session = db.session().await?;
     session
         .command(
             &ADMIN_IDEMPOTENCY_ANSWER,
-            &[&key.as_slice(), &status, &answer.content_type, &answer.body],
+            &[&key.as_slice(), &status, &answer.content_type, &answer.body, &claim.0],
         )
         .await
         .map(drop)
@@ -78,7 +89,7 @@ pub async fn answer(db: &Db, key: &Digest, answer: &Answer) -> Result<(), StoreE
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn forget(db: &Db, key: &Digest) -> Result<(), StoreError> {
+pub async fn forget(db: &Db, key: &Digest, claim: &Claim) -> Result<(), StoreError> {
     let mut session = db.session().await?;
-    session.command(&ADMIN_IDEMPOTENCY_FORGET, &[&key.as_slice()]).await.map(drop)
+    session.command(&ADMIN_IDEMPOTENCY_FORGET, &[&key.as_slice(), &claim.0]).await.map(drop)
 }

@@ -48,7 +48,11 @@ pub(super) struct Marks {
 impl Marks {
     /// Takes in one look: the last number drawn, what others have found decided, and who held the lock after both were read.
     pub(super) fn look(&mut self, drawn: i64, kept: i64, holders: Vec<String>) {
-        self.decided = self.decided.max(kept);
+        if drawn < self.drawn {
+            // Another server, which has lost some of what this one had: what was known is of no use.
+            *self = Self::default();
+        }
+        self.decided = self.decided.max(kept.min(drawn));
         // A transaction that was prepared before a restart goes on under another name, so nothing is known of it: no mark can do without it.
         let recovered = holders.iter().any(|who| is_recovered(who));
         for mark in &mut self.open {

@@ -57,6 +57,9 @@ impl Live {
             if self.clocks.begun.elapsed() > LONGEST || self.stop.soft_requested() {
                 return None;
             }
+            if self.clocks.checked.elapsed() > KEEP_ALIVE && !self.is_still_let_in().await {
+                return None;
+            }
             match self.follow.step().await {
                 Ok(events) if !events.is_empty() => {
                     let text = events.into_iter().map(|(at, event)| self.written(at, event));
@@ -70,9 +73,6 @@ impl Live {
                     debug!(%error, "a stream ends");
                     return None;
                 }
-            }
-            if self.clocks.checked.elapsed() > KEEP_ALIVE && !self.is_still_let_in().await {
-                return None;
             }
             if self.follow.is_reading() {
                 continue;

@@ -120,7 +120,9 @@ async fn named(db: &Db, tenant: &str) -> Result<Vec<(Named, Endpoint)>, Failure>
         let page = endpoints::list(db, Some(tenant), after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(found) };
         after = Some(last.id);
-        found.extend(page.into_iter().filter_map(|endpoint| {
+        // Those that are read are made otherwise, and are none of this file's.
+        let sent_to = page.into_iter().filter(|endpoint| !endpoint.is_pull());
+        found.extend(sent_to.filter_map(|endpoint| {
             let name = endpoint.metadata.get("name")?.as_str()?.to_owned();
             let of = Named { tenant: tenant.to_owned(), name, id: endpoint.id };
             Some((of, endpoint))
@@ -181,8 +183,18 @@ impl Plan {
         mut body: Map<String, Value>,
         was: Option<(Named, Endpoint)>,
     ) -> Result<(), Failure> {
-        let metadata = body.entry("metadata").or_insert_with(|| json!({}));
-        if let Value::Object(metadata) = metadata {
+        if let Some(field) =
+            ["kind", "backfill"].into_iter().find(|field| body.contains_key(*field))
+        {
+            let what = format!("endpoint {name}: {field} cannot be said in a file");
+            return Err(Failure::new(Exit::Usage, what)
+                .remedy("postrider endpoints add has --pull and --backfill-since"));
+        }
+        // What the file leaves out of an endpoint stays; its name it has already.
+        if was.is_none() {
+            body.entry("metadata").or_insert_with(|| json!({}));
+        }
+        if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
             metadata.insert("name".to_owned(), name.into());
         }
         let Some((of, was)) = was else {

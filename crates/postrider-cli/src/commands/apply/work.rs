@@ -28,8 +28,9 @@ pub(super) async fn all(
     database: &Database,
     keys: &KeyRing,
     plan: Plan,
-) -> Result<Vec<Made>, Failure> {
-    let (mut made, mut settles) = (Vec::new(), None);
+    made: &mut Vec<Made>,
+) -> Result<(), Failure> {
+    let mut settles = None;
     for step in plan.steps {
         match step {
             Step::Tenant { tenant, change, .. } => {
@@ -68,7 +69,7 @@ pub(super) async fn all(
     {
         tokio::time::sleep(endpoints::CHANGE_SETTLES.saturating_sub(since.elapsed())).await;
     }
-    Ok(made)
+    Ok(())
 }
 
 async fn create(

@@ -62,6 +62,7 @@ async fn pass(stage: &Stage, routes: &Routes, sample: &Sample) -> anyhow::Result
         for _ in 0..REQUESTS {
             let (key, path) = sample.request(route, next.take(), &mut dice);
             let answer = connection.get(&key, &path).await?;
+            ensure!(answer.status == 200, "{path}: {} {:.300}", answer.status, answer.body);
             requests += 1;
             if dice.per_mille(300) {
                 next = next_page(&key, &path, &answer.body);

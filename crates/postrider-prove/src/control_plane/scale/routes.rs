@@ -61,6 +61,10 @@ impl Routes {
 const KNOWN: [&str; 7] =
     ["event_id", "endpoint_id", "webhook_id", "delivery_id", "job_id", "tenant_id", "event_type"];
 
+/// The route of endpoints that are read, and what they are called here.
+const PULL: &str = "/endpoints/{endpoint_id}/events";
+const READ: &str = "an endpoint that is read";
+
 /// Things that are there, each with its tenant.
 pub(super) struct Sample {
     admin: String,
@@ -83,7 +87,11 @@ impl Sample {
             ),
             (
                 "endpoint_id",
-                "SELECT tenant_id, 'whk_' || replace(id::text, '-', '') FROM postrider.webhook_endpoints",
+                "SELECT tenant_id, 'whk_' || replace(id::text, '-', '') FROM postrider.webhook_endpoints WHERE kind = 'webhook'",
+            ),
+            (
+                READ,
+                "SELECT tenant_id, 'whk_' || replace(id::text, '-', '') FROM postrider.webhook_endpoints WHERE kind = 'pull'",
             ),
             (
                 "delivery_id",
@@ -119,6 +127,7 @@ impl Sample {
                 "event_type" => (None, "account.closed".to_owned()),
                 "tenant_id" => (None, (*dice.pick(&TENANTS)).to_owned()),
                 "webhook_id" => self.thing("endpoint_id", dice),
+                "endpoint_id" if route == PULL => self.thing(READ, dice),
                 other => self.thing(other, dice),
             };
             path = path.replace(&placeholder, &id);
@@ -193,6 +202,7 @@ fn query(route: &str, dice: &mut Dice) -> String {
             "action=endpoint.deleted".to_owned(),
             "subject=whk_00000000000000000000000000000000".to_owned(),
         ],
+        PULL => vec!["after=start".to_owned(), "after=start&limit=100".to_owned()],
         "/endpoints" | "/jobs" | "/api-keys" => vec![String::new(), "limit=100".to_owned()],
         _ => vec![String::new()],
     };
@@ -203,9 +213,11 @@ fn query(route: &str, dice: &mut Dice) -> String {
 /// The page after an answer, if there is one.
 pub(super) fn next_page(key: &str, path: &str, body: &Value) -> Option<(String, String)> {
     let cursor = body["next_cursor"].as_str()?;
-    let path = path.split("cursor=").next().unwrap_or(path).trim_end_matches(['?', '&']);
+    let is_pull = path.starts_with("/endpoints/") && path.contains("/events");
+    let name = if is_pull { "after" } else { "cursor" };
+    let path = path.split(&format!("{name}=")).next().unwrap_or(path).trim_end_matches(['?', '&']);
     let sign = if path.contains('?') { '&' } else { '?' };
-    Some((key.to_owned(), format!("{path}{sign}cursor={cursor}")))
+    Some((key.to_owned(), format!("{path}{sign}{name}={cursor}")))
 }
 
 #[cfg(test)]

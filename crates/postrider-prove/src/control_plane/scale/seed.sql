@@ -30,6 +30,10 @@ INSERT INTO postrider.webhook_endpoints (id, tenant_id, url, event_types, enable
 SELECT md5(t.tenant_id || k)::uuid, t.tenant_id, 'https://hooks.example.com/' || k, '{*}', false, 'seeded'
 FROM (SELECT DISTINCT s.tenant_id FROM seeded s) t, generate_series(1, 3) k;
 
+-- And one each that is read.
+INSERT INTO postrider.webhook_endpoints (id, tenant_id, kind, url, event_types)
+SELECT md5(t.tenant_id || 'pull')::uuid, t.tenant_id, 'pull', 'pull:', '{*}' FROM (SELECT DISTINCT s.tenant_id FROM seeded s) t;
+
 INSERT INTO postrider.webhook_event_ids (seq, created_at, digest, tenant_id, id) OVERRIDING SYSTEM VALUE
 SELECT s.seq, s.created_at, '\x00', s.tenant_id, s.id FROM seeded s ORDER BY s.seq;
 SELECT setval('postrider.webhook_event_ids_seq_seq', (SELECT max(s.seq) FROM seeded s));
