@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use postrider_core::address::TenantRules;
-use postrider_core::auth::{Auth, TlsIdentity};
-use postrider_core::batch::{BatchPolicy, Encoding};
+use postrider_core::auth::Auth;
 use postrider_core::endpoint;
 use postrider_core::filter::FilterError;
 use postrider_core::format::Format;
@@ -13,29 +11,25 @@ use postrider_core::headers::CustomHeaders;
 use postrider_core::input::InputError;
 use postrider_core::ordering::{OnFailure, Ordering};
 use postrider_core::retry::Schedule;
-use postrider_core::signing::{Profile, SecretKind, SigningSecret};
+use postrider_core::signing::{Profile, SigningSecret};
 use postrider_core::url::{EndpointUrl, UrlPolicy};
-use postrider_destinations::EndpointTls;
 use postrider_store::Db;
 use postrider_store::admin::egress;
 use postrider_store::admin::endpoints::{Change, Endpoint, EndpointChange, Order, RequestSettings};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Egress;
 use super::body::parse;
+use super::endpoint_parts::{BackfillBody, BatchBody, SecretBody, TlsBody};
+use super::given::{Given, given, given_object, object};
 use super::problem::Problem;
 use super::shapes::{
-    AnyObject, AnyValue, EndpointKindWord, EventTypePattern, FormatWord, OrderingWord,
-    SecretKindWord, TenantText,
+    AnyObject, AnyValue, EndpointKindWord, EventTypePattern, FormatWord, OrderingWord, TenantText,
 };
-
-/// Absent: it stays. Null: it goes. Else it becomes this.
-type Given<T> = Option<Option<T>>;
 
 /// What an endpoint is to be, or to become.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -112,53 +106,6 @@ pub(super) struct EndpointBody {
     pub(super) secret: Option<SecretBody>,
 }
 
-/// Events of which time are sent to a new endpoint besides those to come.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "NewBackfill")]
-pub(super) struct BackfillBody {
-    pub(super) since: Timestamp,
-    /// Deliveries a second.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub(super) rate: Option<u16>,
-}
-
-/// A signing secret: one of the caller's, or a new one of a kind.
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(rename = "NewSecret")]
-pub(super) struct SecretBody {
-    #[schemars(with = "Option<SecretKindWord>")]
-    kind: Option<String>,
-    /// One of yours; else a new one is made.
-    value: Option<String>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "NewBatch")]
-struct BatchBody {
-    max_events: Option<i64>,
-    max_wait_ms: Option<u64>,
-    max_bytes: Option<i64>,
-    encoding: Option<String>,
-}
-
-/// PEM texts. No `Debug`: one of them is a key.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "NewTls")]
-struct TlsBody {
-    /// The client certificate, with what is between it and its authority; together with its key.
-    #[schemars(length(max = 65_536))]
-    certificate: Option<String>,
-    #[schemars(length(max = 65_536))]
-    key: Option<String>,
-    /// The authorities that are believed, instead of the usual ones.
-    #[schemars(length(max = 65_536))]
-    ca: Option<String>,
-}
-
 /// What a document says about an endpoint.
 #[derive(Debug)]
 pub struct Read {
@@ -232,29 +179,6 @@ impl JsonSchema for EndpointChanges {
 
 /// What is given when an endpoint is added and changed by other ways.
 const CREATED_WITH: [&str; 5] = ["tenant_id", "kind", "backfill", "secret", "enabled"];
-
-/// A structure inside another: never read from a list of values.
-pub(super) fn object<'de, T: DeserializeOwned, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Option<T>, D::Error> {
-    let fields = Option::<Map<String, Value>>::deserialize(from)?;
-    let read = fields.map(|fields| serde_json::from_value(fields.into())).transpose();
-    read.map_err(serde::de::Error::custom)
-}
-
-/// The same, and null told from nothing.
-fn given_object<'de, T: DeserializeOwned, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Given<T>, D::Error> {
-    object(from).map(Some)
-}
-
-/// Tells null from nothing.
-pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Given<T>, D::Error> {
-    Option::<T>::deserialize(from).map(Some)
-}
 
 impl EndpointBody {
     /// What it changes about an endpoint, or sets on a new one, whose tenant and present state are given. What is not named is neither
@@ -369,53 +293,6 @@ impl EndpointBody {
             was.map_or((Ordering::None, OnFailure::Block), |was| (was.ordering, was.on_failure));
         let order = endpoint::order(ordering, on_failure, before)?;
         Ok(order.map(|(ordering, on_failure)| Order { ordering, on_failure }))
-    }
-}
-
-impl SecretBody {
-    /// The secret, and whether the caller brought it.
-    pub(super) fn secret(&self) -> Result<(SigningSecret, bool), Problem> {
-        let kind = self.kind.as_deref().unwrap_or(SecretKind::Standard.as_str());
-        let kind: SecretKind = kind
-            .parse()
-            .map_err(|detail: &str| Problem::field("/secret/kind", "secret.kind", detail))?;
-        match &self.value {
-            None => Ok((SigningSecret::generate(kind, &rand::random()), false)),
-            Some(text) => {
-                SigningSecret::parse(kind, text).map(|secret| (secret, true)).map_err(|error| {
-                    Problem::field("/secret/value", "secret.value", &error.to_string())
-                })
-            }
-        }
-    }
-}
-
-impl TlsBody {
-    /// Codes: `tls.pair`, `tls.length`, `tls.pem`, `required`.
-    fn identity(&self) -> Result<TlsIdentity, Problem> {
-        let Self { certificate, key, ca } = self;
-        let identity =
-            TlsIdentity { certificate: certificate.clone(), key: key.clone(), ca: ca.clone() };
-        let identity = identity.checked()?;
-        if identity.certificate.is_none() && identity.ca.is_none() {
-            let detail = "needs certificate and key, or ca; null takes both away";
-            return Err(Problem::field("/tls", "required", detail));
-        }
-        EndpointTls::new(&identity)
-            .map_err(|error| InputError::new("tls", "tls.pem", error.to_string()))?;
-        Ok(identity)
-    }
-}
-
-impl BatchBody {
-    fn policy(&self, was: BatchPolicy) -> Result<BatchPolicy, Problem> {
-        let encoding = self.encoding.as_deref().map_or(Ok(was.encoding()), Encoding::parse)?;
-        Ok(BatchPolicy::new(
-            self.max_events.unwrap_or(was.max_events().into()),
-            self.max_wait_ms.map_or(was.max_wait(), Duration::from_millis),
-            self.max_bytes.unwrap_or(was.max_bytes().into()),
-            encoding,
-        )?)
     }
 }
 

@@ -1,6 +1,4 @@
-//! Changes of `/endpoints`: added, changed, given another secret, tried out.
-
-use std::time::Duration;
+//! Changes of `/endpoints`: added, changed, tried out.
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Json, Response};
@@ -10,33 +8,31 @@ use jiff::Timestamp;
 use postrider_core::endpoint;
 use postrider_core::ids::{DeliveryId, EndpointId, JobId};
 use postrider_core::input::check_tenant;
-use postrider_core::signing::{Profile, SigningSecret};
+use postrider_core::signing::Profile;
 use postrider_event::EventId;
 use postrider_store::StoreError;
 use postrider_store::admin::endpoints::{
     self, Backfill, Change, Endpoint, EndpointChange, NewEndpoint, TestEvent,
 };
-use postrider_store::admin::secrets::{self, Overlap};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::body::{Body, parse};
 use super::caller::Caller;
-use super::endpoint_body::{EndpointBody, SecretBody, given, object};
+use super::endpoint_body::EndpointBody;
+use super::endpoint_parts::SecretBody;
+use super::endpoint_secrets::shown;
 use super::endpoints::{EndpointDocument, document, find, of_path};
 use super::jobs::{MOST_RATE, USUAL_RATE};
 use super::params::Params;
 use super::problem::Problem;
-use super::shapes::{DeliveryIdText, EndpointIdText, EventIdText, JobIdText};
+use super::shapes::{DeliveryIdText, EventIdText, JobIdText};
 use super::{Api, pull};
 
 /// `program_limit_exceeded`: the tenant has as many endpoints as it may have.
 const LIMIT: &str = "54000";
-/// How long the secrets before a new one go on signing if nothing is said.
-const USUAL_OVERLAP: u64 = 86_400;
-const MOST_OVERLAP: u64 = 315_360_000;
 
 /// An endpoint that was added just now.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -50,23 +46,6 @@ pub(super) struct Created {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<JobIdText>")]
     backfill_job_id: Option<JobId>,
-}
-
-/// A secret that was added just now.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "SecretRotated")]
-pub(super) struct Rotated {
-    #[schemars(with = "String")]
-    id: Uuid,
-    #[schemars(with = "EndpointIdText")]
-    endpoint_id: EndpointId,
-    #[schemars(with = "String")]
-    kind: &'static str,
-    created_at: Timestamp,
-    /// Shown this once; null if the caller brought it, or nobody needs it.
-    pub(super) secret: Option<String>,
-    /// Of a key pair.
-    public_key: Option<String>,
 }
 
 /// A test that is on its way.
@@ -279,80 +258,6 @@ fn check_apart(api: &Api, was: &Endpoint, change: &EndpointChange) -> Result<(),
     Ok(Profile::check_apart(profiles, &headers)?)
 }
 
-/// What a new secret is to be, and how long those before it stay.
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Rotation {
-    #[schemars(with = "Option<SecretBody>")]
-    #[serde(deserialize_with = "object")]
-    secret: Option<SecretBody>,
-    /// How long those before it go on signing, in seconds; null: for ever; a day if nothing is said.
-    #[serde(deserialize_with = "given")]
-    #[schemars(with = "Option<u64>", range(max = 315_360_000))]
-    overlap: Option<Option<u64>>,
-}
-
-pub(super) async fn rotate_secret(
-    State(api): State<Api>,
-    caller: Caller,
-    Path(id): Path<String>,
-    params: Params,
-    Body(body): Body,
-) -> Result<Response, Problem> {
-    params.end()?;
-    let wanted: Rotation = if body.is_empty() { Rotation::default() } else { parse(&body)? };
-    let rotated = rotate(&api, &caller, of_path(&id)?, &wanted).await?;
-    Ok((StatusCode::CREATED, Json(rotated)).into_response())
-}
-
-/// Gives an endpoint a new secret.
-pub(super) async fn rotate(
-    api: &Api,
-    caller: &Caller,
-    id: EndpointId,
-    wanted: &Rotation,
-) -> Result<Rotated, Problem> {
-    let (secret, brought) = wanted.secret.as_ref().unwrap_or(&SecretBody::default()).secret()?;
-    let overlap = match wanted.overlap {
-        Some(None) => Overlap::Forever,
-        Some(Some(seconds)) if seconds > MOST_OVERLAP => {
-            return Err(Problem::field(
-                "/overlap",
-                "overlap.range",
-                "must be at most ten years, or null",
-            ));
-        }
-        Some(Some(seconds)) => Overlap::For(Duration::from_secs(seconds)),
-        // A key pair comes beside the other secrets: what they sign, it cannot.
-        None if !secret.is_symmetric() => Overlap::Forever,
-        None => Overlap::For(Duration::from_secs(USUAL_OVERLAP)),
-    };
-    let endpoint = find(caller, id).await?;
-    if endpoint.is_pull() {
-        return Err(not_sent_to());
-    }
-    match secrets::rotate(&caller.db, api.keys(), endpoint.id, &secret, overlap).await? {
-        secrets::Rotated::Added { id, created_at } => Ok(Rotated {
-            id,
-            endpoint_id: endpoint.id,
-            kind: secret.kind().as_str(),
-            created_at,
-            secret: shown(&secret, brought),
-            public_key: secret.public_key(),
-        }),
-        secrets::Rotated::Full => Err(Problem::conflict(
-            "secret.count",
-            "the endpoint has as many live secrets as it may have",
-        )),
-        secrets::Rotated::Lacking(_) => Err(Problem::field(
-            "/secret/kind",
-            "secret.kind",
-            "requests would lack a signature without the secrets before it",
-        )),
-        secrets::Rotated::Gone => Err(super::endpoints::missing()),
-    }
-}
-
 /// Sends a signed test event; its delivery says what came of it.
 pub(super) async fn test(
     caller: Caller,
@@ -399,11 +304,6 @@ fn set<T>(change: Change<T>) -> Option<T> {
         Change::Set(value) => Some(value),
         Change::Keep | Change::Clear => None,
     }
-}
-
-/// A secret that we made is shown this once; one that the caller brought is known to it, and nobody needs the private half of a key pair.
-fn shown(secret: &SigningSecret, brought: bool) -> Option<String> {
-    (!brought && secret.is_symmetric()).then(|| secret.expose().as_str().to_owned())
 }
 
 /// For what an endpoint that is read cannot have.

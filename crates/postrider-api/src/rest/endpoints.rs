@@ -18,6 +18,7 @@ use super::cursor::List;
 use super::deliveries::{self, Delivery};
 use super::endpoint_body::{EndpointChanges, NewEndpointBody};
 use super::endpoint_changes::{self as changes, with_tag};
+use super::endpoint_secrets as secrets;
 use super::operation::{Operation, tenant_param};
 use super::params::Params;
 use super::problem::Problem;
@@ -75,11 +76,11 @@ pub(super) fn operations() -> Vec<Operation> {
             of(Method::POST, "/endpoints/{endpoint_id}/rotate-secret"),
             "rotate_endpoint_secret",
             "Gives an endpoint a new secret beside those it has, which end after the overlap",
-            changes::rotate_secret,
+            secrets::rotate_secret,
         )
         .needs(Scope::Write)
-        .may_take::<changes::Rotation>()
-        .gives::<changes::Rotated>(201, "The secret, shown this once"),
+        .may_take::<secrets::Rotation>()
+        .gives::<secrets::Rotated>(201, "The secret, shown this once"),
         Operation::new(
             of(Method::POST, "/endpoints/{endpoint_id}/test"),
             "test_endpoint",

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::body::{Body, parse};
 use super::caller::Caller;
 use super::cursor::List;
-use super::endpoint_body::given;
+use super::given::given;
 use super::operation::Operation;
 use super::params::Params;
 use super::problem::Problem;

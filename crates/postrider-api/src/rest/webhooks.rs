@@ -1,31 +1,35 @@
 //! `/webhooks`: endpoints in the words of e2a, for clients of its API. A translation and nothing more: every request is carried out by
 //! what carries out those of `/endpoints`.
 
+mod bodies;
+
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Json, Response};
 use http::{HeaderMap, Method, StatusCode};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use postrider_core::api_key::Scope;
-use postrider_core::ids::{DeliveryId, EndpointId};
 use postrider_core::status::DeliveryStatus;
 use postrider_store::admin::deliveries::{self as stored, DeliveryQuery};
 use postrider_store::admin::endpoints::{self, Endpoint};
 use postrider_store::admin::status;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use self::bodies::{
+    Deliveries, Delivery, NewWebhook, Scheduled, SecretRotated, Since, Test, Tested, Webhook,
+    WebhookChanges, WebhookCreated, Webhooks,
+};
 use super::Api;
 use super::body::{Body, parse};
 use super::caller::Caller;
 use super::endpoint_body::EndpointBody;
-use super::endpoint_changes::{self as changes, Rotation};
+use super::endpoint_changes as changes;
+use super::endpoint_secrets::{Rotation, rotate as rotate_secret};
 use super::endpoints::{find, of_path};
 use super::jobs::{self, Started, Wanted};
 use super::operation::{Operation, param};
 use super::params::Params;
 use super::problem::Problem;
-use super::shapes::{AnyObject, DeliveryIdText, EndpointIdText, EventTypePattern, NoContent};
+use super::shapes::NoContent;
 
 /// Its header, beside ours: receivers of e2a go on verifying as they do.
 const SIGNATURE: &str = "stripe=X-E2A-Signature";
@@ -127,129 +131,6 @@ pub(super) fn operations() -> Vec<Operation> {
     ]
 }
 
-/// An endpoint in e2a's shape.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Webhook {
-    #[schemars(with = "EndpointIdText")]
-    id: EndpointId,
-    url: String,
-    description: String,
-    events: Vec<String>,
-    #[schemars(with = "AnyObject")]
-    filters: Value,
-    enabled: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    auto_disabled_at: Option<Timestamp>,
-    created_at: Timestamp,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-struct Webhooks {
-    webhooks: Vec<Webhook>,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-struct WebhookCreated {
-    #[serde(flatten)]
-    webhook: Webhook,
-    signing_secret: String,
-}
-
-/// A webhook to be added.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct NewWebhook {
-    #[schemars(length(min = 1, max = 2048))]
-    url: String,
-    #[schemars(with = "Vec<EventTypePattern>", length(min = 1, max = 200))]
-    events: Vec<String>,
-    /// agent_ids, conversation_ids and labels, each a list; or a pattern.
-    #[schemars(with = "Option<AnyObject>")]
-    filters: Option<Value>,
-    #[schemars(length(max = 200))]
-    description: Option<String>,
-}
-
-/// What becomes of a webhook.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct WebhookChanges {
-    #[schemars(length(min = 1, max = 2048))]
-    url: Option<String>,
-    #[schemars(with = "Option<Vec<EventTypePattern>>", length(min = 1, max = 200))]
-    events: Option<Vec<String>>,
-    #[schemars(with = "Option<AnyObject>")]
-    filters: Option<Value>,
-    #[schemars(length(max = 200))]
-    description: Option<String>,
-    enabled: Option<bool>,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "WebhookSecretRotated")]
-struct SecretRotated {
-    signing_secret: String,
-    previous_secret_expires_at: Timestamp,
-}
-
-/// Accepted as e2a's clients send it. The event that goes out is postrider.test, whatever it says.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "WebhookTest")]
-#[expect(dead_code, reason = "accepted, and of no consequence")]
-struct Test {
-    event: Option<String>,
-    data: Option<serde_json::Map<String, Value>>,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "WebhookTested")]
-struct Tested {
-    #[schemars(with = "DeliveryIdText")]
-    delivery_id: DeliveryId,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "WebhookDeliveries")]
-struct Deliveries {
-    deliveries: Vec<Delivery>,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "WebhookDelivery")]
-struct Delivery {
-    #[schemars(with = "DeliveryIdText")]
-    id: DeliveryId,
-    event_type: Option<String>,
-    /// pending, delivered or failed.
-    #[schemars(with = "String")]
-    status: &'static str,
-    attempts: i16,
-    next_retry_at: Option<Timestamp>,
-    created_at: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_status_code: Option<i16>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Since {
-    /// At most seven days ago.
-    since: Timestamp,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "WebhookScheduled")]
-struct Scheduled {
-    #[schemars(with = "EndpointIdText")]
-    webhook_id: EndpointId,
-    since: Timestamp,
-    scheduled: i64,
-    skipped_already_pending: i64,
-}
-
 async fn list(caller: Caller, params: Params) -> Result<Json<Webhooks>, Problem> {
     params.end()?;
     let found = endpoints::list(&caller.db, caller.tenant.as_deref(), None, MOST).await?;
@@ -330,7 +211,7 @@ async fn rotate(
     params: Params,
 ) -> Result<Json<SecretRotated>, Problem> {
     params.end()?;
-    let rotated = changes::rotate(&api, &caller, of_path(&id)?, &Rotation::default()).await?;
+    let rotated = rotate_secret(&api, &caller, of_path(&id)?, &Rotation::default()).await?;
     let now = status::clock(&caller.db).await?;
     Ok(Json(SecretRotated {
         signing_secret: rotated.secret.unwrap_or_default(),
